@@ -1,0 +1,1 @@
+"""Measured comparisons: each module is a command that prints a table."""

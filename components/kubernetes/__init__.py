@@ -1,0 +1,1 @@
+"""What runs on AKS: one component a file."""

@@ -1,0 +1,1 @@
+"""Dashboards, alerts and their queries as code, over the catalogue of metrics."""

@@ -1,0 +1,1 @@
+"""The policy pack: one file a service."""

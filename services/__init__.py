@@ -1,0 +1,1 @@
+"""What we build images of: each folder one image."""

@@ -1,0 +1,1 @@
+"""The validation image: pytest over the checks of every workload."""

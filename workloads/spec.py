@@ -1,0 +1,190 @@
+"""What a workload declares: its jobs, tasks, parameters and the platform parts it needs.
+
+One declaration serves every consumer: the Databricks job, the Data Factory pipeline, the dashboards and the
+documentation turn the same object into their own form. A workload is found by its folder: `workloads/<folder>/spec.py`
+with a module attribute `WORKLOAD`. This module, and every `spec.py`, loads neither pyspark nor pulumi.
+"""
+
+from __future__ import annotations
+
+import importlib
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+
+Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$", max_length=40)]
+Key = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$", max_length=40)]
+Table = Annotated[str, StringConstraints(pattern=r"^(bronze|silver|gold|quarantine)\.[a-z][a-z0-9_]*$")]
+Container = Literal["landing", "bronze", "silver", "gold", "quarantine", "models", "reports"]
+Layer = Literal["bronze", "silver", "gold", "ml", "quality"]
+Part = Literal["serving-store", "event-stream"]
+Value = str | int | float | bool
+
+PYTHON_TYPES = {"string": str, "integer": int, "number": float, "boolean": bool}
+
+
+class SpecError(Exception):
+    """A workload is declared wrongly, is unknown, or was given a parameter that it does not take; the text says which."""
+
+
+class Strict(BaseModel):
+    """A frozen model that refuses fields it does not know."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Parameter(Strict):
+    """A parameter of a workload's jobs. Databricks passes every value as text; `parse` gives it its type back."""
+
+    name: Key
+    type: Literal["string", "integer", "number", "boolean"] = "string"
+    default: Value
+    meaning: str
+
+    @model_validator(mode="after")
+    def _default_has_the_type(self) -> Self:
+        self.parse(self.text(self.default))
+        return self
+
+    @staticmethod
+    def text(value: Value) -> str:
+        """A value as the Jobs API carries it."""
+        return str(value).lower() if isinstance(value, bool) else str(value)
+
+    def parse(self, text: str) -> Value:
+        """The typed value of `text`. Raises SpecError, naming parameter and type, where it does not fit."""
+        if self.type == "boolean":
+            if text in ("true", "false"):
+                return text == "true"
+        else:
+            try:
+                return PYTHON_TYPES[self.type](text)
+            except ValueError:
+                pass
+        raise SpecError(f"parameter {self.name!r} takes {_article(self.type)}, not {text!r}")
+
+
+class Task(Strict):
+    """One step of a job, carried out by the function `run` of the module `workloads/<folder>/<key>.py`.
+
+    `reads` and `writes` name tables as `<layer>.<table>`; `retries` and `timeout_seconds` are the cluster's.
+    """
+
+    key: Key
+    layer: Layer
+    depends_on: tuple[Key, ...] = ()
+    reads: tuple[Table, ...] = ()
+    writes: tuple[Table, ...] = ()
+    retries: int = Field(default=1, ge=0, le=10)
+    timeout_seconds: int = Field(default=3600, ge=60)
+
+
+class Job(Strict):
+    """Tasks that one run carries out, on a schedule (Quartz cron, UTC), continuously, or when somebody asks."""
+
+    key: Key = "batch"
+    tasks: tuple[Task, ...] = Field(min_length=1)
+    schedule: str | None = None
+    continuous: bool = False
+
+    @model_validator(mode="after")
+    def _tasks_form_a_graph(self) -> Self:
+        keys = [task.key for task in self.tasks]
+        if len(set(keys)) != len(keys):
+            raise ValueError(f"job {self.key!r}: two tasks have the same key")
+        for task in self.tasks:
+            if unknown := sorted(set(task.depends_on) - set(keys)):
+                raise ValueError(f"task {task.key!r} depends on {unknown[0]!r}, which is no task of job {self.key!r}")
+        self.in_order()
+        if self.continuous and self.schedule:
+            raise ValueError(f"job {self.key!r} is continuous and has a schedule: choose one")
+        return self
+
+    def in_order(self) -> tuple[Task, ...]:
+        """The tasks, each after those it depends on, else by key. Raises ValueError for a cycle."""
+        by_key = {task.key: task for task in sorted(self.tasks, key=lambda task: task.key)}
+        graph = TopologicalSorter({key: sorted(task.depends_on) for key, task in by_key.items()})
+        try:
+            return tuple(by_key[key] for key in graph.static_order())
+        except CycleError as error:
+            raise ValueError(f"job {self.key!r}: tasks depend on each other: {' → '.join(error.args[1])}") from None
+
+
+class Workload(Strict):
+    """A workload: what it is called, what it runs, what it takes and what it needs of the platform.
+
+    `input_path` is the place of its raw files, as `<container>/<folder>`.
+    """
+
+    name: Name
+    title: str
+    description: str
+    jobs: tuple[Job, ...] = Field(min_length=1)
+    parameters: tuple[Parameter, ...] = ()
+    needs: frozenset[Part] = frozenset()
+    input_path: Annotated[str, StringConstraints(pattern=r"^(landing|bronze)/[a-z0-9_/-]+$")]
+
+    @model_validator(mode="after")
+    def _keys_are_unique(self) -> Self:
+        for what, keys in (
+            ("jobs", [job.key for job in self.jobs]),
+            ("parameters", [parameter.name for parameter in self.parameters]),
+            ("tasks", [task.key for job in self.jobs for task in job.tasks]),
+        ):
+            if len(set(keys)) != len(keys):
+                raise ValueError(f"workload {self.name!r}: two {what} have the same name")
+        return self
+
+    @property
+    def folder(self) -> str:
+        """The name of the workload's folder and Python package."""
+        return self.name.replace("-", "_")
+
+    def job(self, key: str = "batch") -> Job:
+        """The job of that key. Raises SpecError where there is none."""
+        for job in self.jobs:
+            if job.key == key:
+                return job
+        raise SpecError(f"workload {self.name!r} has no job {key!r}; it has {', '.join(job.key for job in self.jobs)}")
+
+    def job_name(self, key: str = "batch") -> str:
+        """The name of a job on Databricks: the workload's, followed by the key of all but the batch job."""
+        return self.name if key == "batch" else f"{self.name}-{key}"
+
+    def parse_parameters(self, texts: dict[str, str]) -> dict[str, Value]:
+        """Typed values of all parameters: those given as text, and the defaults. Raises SpecError."""
+        known = {parameter.name: parameter for parameter in self.parameters}
+        if unknown := sorted(set(texts) - set(known)):
+            takes = f"it takes {', '.join(sorted(known))}" if known else "it takes none"
+            raise SpecError(f"workload {self.name!r} has no parameter {unknown[0]!r}; {takes}")
+        return {name: p.parse(texts.get(name, p.text(p.default))) for name, p in known.items()}
+
+
+def discover() -> tuple[Workload, ...]:
+    """All workloads, by name: every folder beside this file that holds a `spec.py`. Raises SpecError."""
+    folders = sorted(path.parent.name for path in Path(__file__).parent.glob("*/spec.py"))
+    found = []
+    for folder in folders:
+        module = importlib.import_module(f"workloads.{folder}.spec")
+        workload = getattr(module, "WORKLOAD", None)
+        if not isinstance(workload, Workload):
+            raise SpecError(f"workloads/{folder}/spec.py defines no WORKLOAD")
+        if workload.folder != folder:
+            raise SpecError(f"workloads/{folder}/spec.py declares {workload.name!r}: its folder must be {workload.folder!r}")
+        found.append(workload)
+    return tuple(found)
+
+
+def find(name: str) -> Workload:
+    """The workload of that name. Raises SpecError, listing those that there are."""
+    workloads = discover()
+    for workload in workloads:
+        if workload.name == name:
+            return workload
+    raise SpecError(f"unknown workload {name!r}; there are: {', '.join(workload.name for workload in workloads)}")
+
+
+def _article(noun: str) -> str:
+    return f"{'an' if noun[0] in 'aeiou' else 'a'} {noun}"
