@@ -1,0 +1,36 @@
+"""The `medallion` command. It owns runs; `pulumi` owns resources and `make` prepares."""
+
+from __future__ import annotations
+
+import typer
+from databricks.sdk.errors import DatabricksError
+
+from medallion.doctor import doctor
+from medallion.generate import generate
+from medallion.repair import repair
+from medallion.run import run
+from medallion.status import status
+from medallion.upload import upload
+from medallion.validate import validate
+from toolchain import problem
+from workloads.spec import SpecError
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, help="Runs of the Medallion lakehouse.")
+for subcommand in (run, upload, status, repair, generate, validate, doctor):
+    app.command()(subcommand)
+
+
+def main() -> None:
+    """Run the command; a user's mistake is one line on standard error and exit code 1."""
+    problem.run(_run)
+
+
+def _run() -> int:
+    try:
+        return app(standalone_mode=True) or 0
+    except (SpecError, DatabricksError) as error:
+        raise problem.Problem(str(error)) from None
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,53 @@
+"""Waits for a run and shows how far it is."""
+
+from __future__ import annotations
+
+import time
+
+from databricks.sdk.service.jobs import Run, RunLifeCycleState
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from medallion.connection import Connection
+from medallion.console import err
+
+ENDED = {RunLifeCycleState.TERMINATED, RunLifeCycleState.INTERNAL_ERROR, RunLifeCycleState.SKIPPED}
+SECONDS_BETWEEN_LOOKS = 0.5
+
+
+def follow(connection: Connection, run_id: int) -> Run:
+    """The run once it has ended. An interrupt (Ctrl-C) cancels it: a run started here belongs to this command."""
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        TextColumn("{task.fields[state]}"),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=err) as progress:
+        rows: dict[str, int] = {}
+        try:
+            while True:
+                run = connection.client.jobs.get_run(run_id)
+                _show(progress, rows, run)
+                if run.state.life_cycle_state in ENDED:
+                    return run
+                time.sleep(SECONDS_BETWEEN_LOOKS)
+        except KeyboardInterrupt:
+            connection.client.jobs.cancel_run(run_id)
+            raise
+
+
+def _show(progress: Progress, rows: dict[str, int], run: Run) -> None:
+    for task in run.tasks or []:
+        state = task.state.result_state or task.state.life_cycle_state
+        if task.task_key not in rows:
+            rows[task.task_key] = progress.add_task(task.task_key, state="", start=False, total=1)
+        row = rows[task.task_key]
+        if task.state.life_cycle_state == RunLifeCycleState.RUNNING:
+            progress.start_task(row)
+        ended = task.state.life_cycle_state in ENDED
+        progress.update(row, state=state.value.lower(), completed=int(ended))
+
+
+def succeeded(run: Run) -> bool:
+    """Whether every task of the run succeeded."""
+    return run.state.result_state is not None and run.state.result_state.value == "SUCCESS"
