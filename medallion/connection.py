@@ -49,6 +49,6 @@ def connect(stack_name: str, cloud: str | None) -> Iterator[Connection]:
     workspace = Workspace()
     url = workspace.start(paths.home())
     try:
-        yield Connection(stack_name, outputs, WorkspaceClient(host=url, token="simulated"))
+        yield Connection(stack_name, outputs, WorkspaceClient(host=url, token="any"))  # noqa: S106 (it takes any)
     finally:
         workspace.stop()

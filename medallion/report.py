@@ -28,7 +28,7 @@ MARKS = {"SUCCESS": "[green]✓[/]", "FAILED": "[red]✗[/]", "TIMEDOUT": "[red]
 
 
 def collect(connection: Connection, workload: Workload, run: Run) -> dict[str, Any]:
-    """The report of a run: `run_id`, `state`, `message`, `tasks` by order of the job, `model`, where the task reports are.
+    """The report of a run: its id, state and message, `tasks` in the order of the job, `model`, where the reports lie.
 
     A task that reported nothing has no figures: None, never 0.
     """

@@ -102,7 +102,7 @@ def transfer(client: WorkspaceClient, sources: list[Source], target: str, replac
     Returns the names that were uploaded, left unchanged and removed. Raises Problem, before anything changes, where a
     file of the same name holds something else and is not to be replaced.
     """
-    present = {name: size for name, size in _listing(client, target, "")}
+    present = dict(_listing(client, target, ""))
     unchanged = {source.name for source in sources if _is_there(client, source, target, present)}
     if not replace and (clash := [s.name for s in sources if s.name in present and s.name not in unchanged]):
         raise Problem(f"{target}/{clash[0]} is there with other content: rename the file, or use --replace")

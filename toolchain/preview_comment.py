@@ -1,4 +1,4 @@
-"""The one comment of a pull request: `python -m toolchain.preview_comment FOLDER` prints it from `<stack>.txt` files."""
+"""The one comment of a pull request: `python -m toolchain.preview_comment FOLDER`, a folder of `<stack>.txt`."""
 
 from __future__ import annotations
 

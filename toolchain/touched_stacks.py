@@ -1,4 +1,4 @@
-"""Which stacks a change touches: `git diff --name-only BASE... | python -m toolchain.touched_stacks` prints a JSON list.
+"""Which stacks a change touches: `git diff --name-only BASE... | python -m toolchain.touched_stacks` prints a list.
 
 A stack's settings file touches that stack; what every program or run is made of touches all; prose touches none.
 """
