@@ -12,7 +12,7 @@ from medallion.run import run
 from medallion.status import status
 from medallion.upload import upload
 from medallion.validate import validate
-from toolchain import problem
+from toolchain import errors
 from workloads.spec import SpecError
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Runs of the Medallion lakehouse.")
@@ -22,14 +22,14 @@ for subcommand in (run, upload, status, repair, generate, validate, doctor):
 
 def main() -> None:
     """Run the command; a user's mistake is one line on standard error and exit code 1."""
-    problem.run(_run)
+    errors.run(_run)
 
 
 def _run() -> int:
     try:
         return app(standalone_mode=True) or 0
     except (SpecError, DatabricksError) as error:
-        raise problem.Problem(str(error)) from None
+        raise errors.UserError(str(error)) from None
 
 
 if __name__ == "__main__":

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 from databricks.sdk import WorkspaceClient
+from pydantic import ValidationError
 from simulator.jobs_api import Workspace
 from stacks.outputs import Outputs
 
-from toolchain import paths, stack
-from toolchain.problem import Problem
+from toolchain import paths
+from toolchain.engine import engine, state_file
+from toolchain.errors import UserError
 from workloads.spec import Workload
 
 
@@ -24,10 +27,10 @@ class Connection:
     client: WorkspaceClient
 
     def job_id(self, workload: Workload, job: str = "batch") -> int:
-        """The id under which the stack declared the job. Raises Problem where it did not."""
+        """The id under which the stack declared the job. Raises UserError where it did not."""
         name = workload.job_name(job)
         if name not in self.outputs.jobs:
-            raise Problem(f"stack {self.stack!r} declares no job {name!r}: run `make up STACK={self.stack}`")
+            raise UserError(f"stack {self.stack!r} declares no job {name!r}: run `make up STACK={self.stack}`")
         return int(self.outputs.jobs[name])
 
     def container(self, path: str) -> str:
@@ -36,19 +39,37 @@ class Connection:
         return f"{self.outputs.volumes}/{container}/files/{rest}".rstrip("/")
 
 
+def deployed(stack: str, cloud: str) -> Outputs:
+    """The typed outputs of a stack. Raises UserError where it is not up, or was deployed by other code."""
+    target = engine(stack, cloud)
+    missing = UserError(f"stack {stack!r} is not up in the {cloud} cloud: run `make up STACK={stack} CLOUD={cloud}`")
+    if target.is_simulated and not state_file(target).is_file():
+        raise missing
+    document = json.loads(target.capture("stack", "output", "--json"))
+    if not document:
+        raise missing
+    try:
+        return Outputs.model_validate(document)
+    except ValidationError as error:
+        field = ".".join(str(part) for part in error.errors()[0]["loc"])
+        raise UserError(
+            f"stack {stack!r} has no fitting output {field!r}: bring it up to date with `make up`"
+        ) from None
+
+
 @contextmanager
-def connect(stack_name: str, cloud: str | None) -> Iterator[Connection]:
+def connect(stack: str, cloud: str) -> Iterator[Connection]:
     """A connection to a stack that is up. The simulated workspace serves for the length of the block.
 
-    Raises Problem where the stack is not up.
+    Raises UserError where the stack is not up.
     """
-    outputs = Outputs.model_validate(stack.outputs(stack_name, cloud))
+    outputs = deployed(stack, cloud)
     if not outputs.simulated:
-        yield Connection(stack_name, outputs, WorkspaceClient(host=outputs.databricks_host))
+        yield Connection(stack, outputs, WorkspaceClient(host=outputs.databricks_host))
         return
     workspace = Workspace()
     url = workspace.start(paths.home())
     try:
-        yield Connection(stack_name, outputs, WorkspaceClient(host=url, token="any"))  # noqa: S106 (it takes any)
+        yield Connection(stack, outputs, WorkspaceClient(host=url, token="any"))  # noqa: S106 (it takes any)
     finally:
         workspace.stop()

@@ -17,7 +17,7 @@ from rich.table import Table
 from medallion import options
 from medallion.console import emit
 from toolchain import jars, java, paths, pulumi
-from toolchain.problem import Problem
+from toolchain.errors import UserError
 
 GIB = 1 << 30
 # Measured: tools and state of a first `make up` take 1.3 GB beside the virtual environment.
@@ -48,7 +48,7 @@ def doctor(json: options.Json = False) -> None:
 
     emit(document, json, render)
     if not document["ok"]:
-        raise Problem("; ".join(f"{finding.name}: {finding.text}" for finding in findings if not finding.ok))
+        raise UserError("; ".join(f"{finding.name}: {finding.text}" for finding in findings if not finding.ok))
 
 
 def _python() -> Finding:
@@ -58,7 +58,7 @@ def _python() -> Finding:
 def _found(name: str, locate: Callable[[], object]) -> Finding:
     try:
         return Finding(name, True, str(locate()))
-    except Problem as error:
+    except UserError as error:
         return Finding(name, False, str(error))
 
 

@@ -11,7 +11,7 @@ import typer
 from medallion import options
 from medallion.console import emit
 from toolchain import paths
-from toolchain.problem import Problem
+from toolchain.errors import UserError
 from workloads import spec
 
 SAMPLE_LINES = 10_000
@@ -46,14 +46,14 @@ def sample_folder(workload: spec.Workload, lines: int, seed: int) -> Path:
 
 
 def write(workload: spec.Workload, folder: Path, lines: int, seed: int) -> list[Path]:
-    """Let the workload's generator write its sample. Raises Problem where the workload has none."""
+    """Let the workload's generator write its sample. Raises UserError where the workload has none."""
     try:
         module = importlib.import_module(f"workloads.{workload.folder}.generate")
     except ModuleNotFoundError as error:
         if error.name != f"workloads.{workload.folder}.generate":
             raise
-        raise Problem(f"workload {workload.name!r} has no generator: give a PATH") from None
+        raise UserError(f"workload {workload.name!r} has no generator: give a PATH") from None
     try:
         return module.write(folder, lines=lines, seed=seed)
     except OSError as error:
-        raise Problem(f"{error.filename or folder}: {error.strerror}") from None
+        raise UserError(f"{error.filename or folder}: {error.strerror}") from None

@@ -8,7 +8,5 @@ import typer
 
 WorkloadName = Annotated[str, typer.Argument(metavar="WORKLOAD", help="The workload, such as ssh-logs.")]
 Stack = Annotated[str, typer.Option("--stack", envvar="STACK", help="The stack to work on.")]
-Cloud = Annotated[
-    str | None, typer.Option("--cloud", envvar="CLOUD", help="simulated or azure; a local stack is always simulated.")
-]
+Cloud = Annotated[str, typer.Option("--cloud", envvar="CLOUD", help="simulated or azure; local is always simulated.")]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]

@@ -10,7 +10,7 @@ from medallion import options
 from medallion.connection import connect
 from medallion.follow import ENDED, succeeded
 from medallion.run import conclude
-from toolchain.problem import Problem
+from toolchain.errors import UserError
 from workloads import spec
 
 
@@ -18,7 +18,7 @@ def repair(
     workload: options.WorkloadName,
     run_id: Annotated[int | None, typer.Option(help="The run to repair; without it, the newest.")] = None,
     stack: options.Stack = "local",
-    cloud: options.Cloud = None,
+    cloud: options.Cloud = "simulated",
     json: options.Json = False,
 ) -> None:
     """Run the failed tasks of a run again, and those that depend on them."""
@@ -28,11 +28,11 @@ def repair(
         if run_id is None:
             newest = next(iter(jobs.list_runs(job_id=connection.job_id(declared), limit=1)), None)
             if newest is None:
-                raise Problem(f"{workload} has no run yet: `medallion run {workload}`")
+                raise UserError(f"{workload} has no run yet: `medallion run {workload}`")
             run_id = newest.run_id
         run = jobs.get_run(run_id, include_history=True)
         if run.state.life_cycle_state not in ENDED:
-            raise Problem(f"run {run_id} of {workload} is still going: `medallion status {workload}`")
+            raise UserError(f"run {run_id} of {workload} is still going: `medallion status {workload}`")
         if not succeeded(run):
             repairs = [item.id for item in run.repair_history or [] if item.id]
             latest = {"latest_repair_id": repairs[-1]} if repairs else {}

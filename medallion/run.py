@@ -11,7 +11,7 @@ from medallion import options, report
 from medallion.connection import Connection, connect
 from medallion.console import emit, err
 from medallion.follow import follow, succeeded
-from toolchain.problem import Problem
+from toolchain.errors import UserError
 from workloads import spec
 
 Parameters = Annotated[
@@ -24,7 +24,7 @@ def run(
     param: Parameters = None,
     job: Annotated[str, typer.Option(help="The job of the workload.")] = "batch",
     stack: options.Stack = "local",
-    cloud: options.Cloud = None,
+    cloud: options.Cloud = "simulated",
     json: options.Json = False,
 ) -> None:
     """Run a workload's job and show what each task did."""
@@ -38,7 +38,7 @@ def run(
 
 
 def conclude(connection: Connection, workload: spec.Workload, run_id: int, as_json: bool) -> None:
-    """Follow a run to its end and print its report. Raises Problem where a task failed."""
+    """Follow a run to its end and print its report. Raises UserError where a task failed."""
     ended = follow(connection, run_id)
     result = report.collect(connection, workload, ended)
 
@@ -56,17 +56,17 @@ def conclude(connection: Connection, workload: spec.Workload, run_id: int, as_js
             output = connection.client.jobs.get_run_output(task.run_id)
             err.print(f"[red]{task.task_key}[/]: {escape(output.error or task.state.state_message or '')}")
     hint = f"put right what failed, then `medallion repair {workload.name}`"
-    raise Problem(f"run {run_id} of {workload.name} ended {result['state']}: {hint}")
+    raise UserError(f"run {run_id} of {workload.name} ended {result['state']}: {hint}")
 
 
 def parse(pairs: list[str]) -> dict[str, str]:
-    """`["year=2024"]` → `{"year": "2024"}`. Raises Problem for what is no pair, and for a name given twice."""
+    """`["year=2024"]` → `{"year": "2024"}`. Raises UserError for what is no pair, and for a name given twice."""
     texts: dict[str, str] = {}
     for pair in pairs:
         name, sign, value = pair.partition("=")
         if not sign or not name:
-            raise Problem(f"--param takes NAME=VALUE, not {pair!r}")
+            raise UserError(f"--param takes NAME=VALUE, not {pair!r}")
         if name in texts:
-            raise Problem(f"--param {name} is given twice")
+            raise UserError(f"--param {name} is given twice")
         texts[name] = value
     return texts

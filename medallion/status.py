@@ -20,7 +20,7 @@ RUNS_SHOWN = 5
 def status(
     workload: options.WorkloadName,
     stack: options.Stack = "local",
-    cloud: options.Cloud = None,
+    cloud: options.Cloud = "simulated",
     json: options.Json = False,
 ) -> None:
     """Show the last runs of a workload and the report of the newest."""

@@ -21,7 +21,7 @@ from medallion.connection import connect
 from medallion.console import emit, err
 from medallion.generate import sample
 from toolchain import paths
-from toolchain.problem import Problem
+from toolchain.errors import UserError
 from workloads import spec
 
 BLOCK = 1 << 20
@@ -46,13 +46,13 @@ def upload(
     replace: Annotated[bool, typer.Option("--replace", help="Remove what was there and is not uploaded now.")] = False,
     check: Annotated[bool, typer.Option("--check", help="Only say whether the upload could be read.")] = False,
     stack: options.Stack = "local",
-    cloud: options.Cloud = None,
+    cloud: options.Cloud = "simulated",
     json: options.Json = False,
 ) -> None:
     """Upload raw files for a workload. A file that is there already with equal content is left alone."""
     declared = spec.find(workload)
     if sample_data == bool(path):
-        raise Problem("say what to upload: a PATH, or --sample")
+        raise UserError("say what to upload: a PATH, or --sample")
     if check and sample_data:
         return
     sources = collect(sample(declared) if sample_data else Path(path))
@@ -71,41 +71,41 @@ def upload(
 
 
 def collect(path: Path) -> list[Source]:
-    """The files of a path, by name. Raises Problem where there are none or one cannot be read."""
+    """The files of a path, by name. Raises UserError where there are none or one cannot be read."""
     if not path.exists():
-        raise Problem(f"{path}: no such file or folder")
+        raise UserError(f"{path}: no such file or folder")
     if path.is_dir():
         files = sorted(file for file in path.rglob("*") if file.is_file() and not file.name.startswith("."))
         if not files:
-            raise Problem(f"{path}: the folder holds no files")
+            raise UserError(f"{path}: the folder holds no files")
         found = [(file, file.relative_to(path).as_posix()) for file in files]
     else:
         found = [(path, path.name)]
     for file, _ in found:
         if not os.access(file, os.R_OK):
-            raise Problem(f"{file}: no right to read it")
+            raise UserError(f"{file}: no right to read it")
     return [Source(file, name, file.stat().st_size) for file, name in found]
 
 
 def require_space(size: int) -> None:
-    """Raise Problem where the disk of the state folder has no room for what a run makes of `size` bytes."""
+    """Raise UserError where the disk of the state folder has no room for what a run makes of `size` bytes."""
     home = paths.home()
     home.mkdir(parents=True, exist_ok=True)
     needed, free = max(SPACE_AT_LEAST, size * SPACE_PER_BYTE), shutil.disk_usage(home).free
     if free < needed:
-        raise Problem(f"{home}: {free / 1e9:.1f} GB free, the run needs about {needed / 1e9:.1f} GB")
+        raise UserError(f"{home}: {free / 1e9:.1f} GB free, the run needs about {needed / 1e9:.1f} GB")
 
 
 def transfer(client: WorkspaceClient, sources: list[Source], target: str, replace: bool) -> dict[str, list[str]]:
     """Upload what is new, then, to replace, remove what is not among the sources.
 
-    Returns the names that were uploaded, left unchanged and removed. Raises Problem, before anything changes, where a
+    Returns the names that were uploaded, left unchanged and removed. Raises UserError, before anything changes, where a
     file of the same name holds something else and is not to be replaced.
     """
     present = dict(_listing(client, target, ""))
     unchanged = {source.name for source in sources if _is_there(client, source, target, present)}
     if not replace and (clash := [s.name for s in sources if s.name in present and s.name not in unchanged]):
-        raise Problem(f"{target}/{clash[0]} is there with other content: rename the file, or use --replace")
+        raise UserError(f"{target}/{clash[0]} is there with other content: rename the file, or use --replace")
     uploaded = [source for source in sources if source.name not in unchanged]
     with Progress(console=err) as progress:
         bar = progress.add_task("upload", total=sum(source.size for source in uploaded) or 1)
