@@ -9,9 +9,9 @@ from dataclasses import dataclass
 
 from databricks.sdk import WorkspaceClient
 from pydantic import ValidationError
+
 from simulator.jobs_api import Workspace
 from stacks.outputs import Outputs
-
 from toolchain import paths
 from toolchain.engine import engine, state_file
 from toolchain.errors import UserError
@@ -52,9 +52,7 @@ def deployed(stack: str, cloud: str) -> Outputs:
         return Outputs.model_validate(document)
     except ValidationError as error:
         field = ".".join(str(part) for part in error.errors()[0]["loc"])
-        raise UserError(
-            f"stack {stack!r} has no fitting output {field!r}: bring it up to date with `make up`"
-        ) from None
+        raise UserError(f"stack {stack!r} has no fitting output {field!r}: run `make up`") from None
 
 
 @contextmanager
