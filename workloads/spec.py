@@ -8,6 +8,7 @@ with a module attribute `WORKLOAD`. This module, and every `spec.py`, loads neit
 from __future__ import annotations
 
 import importlib
+import math
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -60,9 +61,11 @@ class Parameter(Strict):
                 return text == "true"
         else:
             try:
-                return PYTHON_TYPES[self.type](text)
+                value = PYTHON_TYPES[self.type](text)
             except ValueError:
-                pass
+                value = None
+            if value is not None and (self.type != "number" or math.isfinite(value)):
+                return value
         raise SpecError(f"parameter {self.name!r} takes {_article(self.type)}, not {text!r}")
 
 
@@ -172,7 +175,9 @@ def discover() -> tuple[Workload, ...]:
         if not isinstance(workload, Workload):
             raise SpecError(f"workloads/{folder}/spec.py defines no WORKLOAD")
         if workload.folder != folder:
-            raise SpecError(f"workloads/{folder}/spec.py declares {workload.name!r}: its folder must be {workload.folder!r}")
+            raise SpecError(
+                f"workloads/{folder}/spec.py declares {workload.name!r}: its folder must be {workload.folder!r}"
+            )
         found.append(workload)
     return tuple(found)
 

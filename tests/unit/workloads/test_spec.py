@@ -1,0 +1,132 @@
+"""The declaration of a workload: what it refuses, how it is found, and what it does not load."""
+
+import subprocess
+import sys
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from workloads import spec
+from workloads.spec import Job, Parameter, SpecError, Task, Workload
+
+
+def task(key, *depends_on):
+    return Task(key=key, layer="bronze", depends_on=depends_on)
+
+
+def workload(**fields):
+    values = {
+        "name": "w",
+        "title": "W",
+        "description": "",
+        "input_path": "landing/w",
+        "jobs": (Job(tasks=(task("a"),)),),
+    }
+    return Workload(**(values | fields))
+
+
+def test_every_workload_is_found_by_its_folder():
+    assert "ssh-logs" in [found.name for found in spec.discover()]
+    assert spec.find("ssh-logs").folder == "ssh_logs"
+
+
+def test_an_unknown_workload_is_answered_with_those_that_there_are():
+    with pytest.raises(SpecError, match=r"unknown workload 'ssh_logs'; there are: .*ssh-logs"):
+        spec.find("ssh_logs")
+
+
+def test_declarations_load_neither_spark_nor_pulumi():
+    code = (
+        "import sys; from workloads import spec; spec.discover(); "
+        "print([name for name in ('pyspark', 'pulumi', 'mlflow', 'pandas') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_tasks_come_after_those_they_depend_on_else_by_key():
+    job = Job(tasks=(task("d", "b", "c"), task("c", "a"), task("b", "a"), task("a")))
+    assert [item.key for item in job.in_order()] == ["a", "b", "c", "d"]
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"tasks": (task("a", "b"), task("b", "a"))}, "depend on each other"),
+        ({"tasks": (task("a", "x"),)}, "task 'a' depends on 'x', which is no task of job 'batch'"),
+        ({"tasks": (task("a"), task("a"))}, "two tasks have the same key"),
+        ({"tasks": (task("a"),), "schedule": "0 0 2 * * ?", "continuous": True}, "continuous and has a schedule"),
+        ({"tasks": ()}, "at least 1 item"),
+        ({"tasks": (task("a"),), "cron": "x"}, "Extra inputs are not permitted"),
+    ],
+)
+def test_a_job_that_cannot_run_is_refused(fields, message):
+    with pytest.raises(ValidationError, match=message):
+        Job(**fields)
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"name": "SSH_logs"}, "String should match pattern"),
+        ({"input_path": "gold/x"}, "String should match pattern"),
+        ({"jobs": (Job(tasks=(task("a"),)), Job(tasks=(task("b"),)))}, "two jobs have the same name"),
+        ({"jobs": (Job(tasks=(task("a"),)), Job(key="s", tasks=(task("a"),)))}, "two tasks have the same name"),
+    ],
+)
+def test_a_workload_that_cannot_be_declared_is_refused(fields, message):
+    with pytest.raises(ValidationError, match=message):
+        workload(**fields)
+
+
+def test_jobs_are_named_after_their_workload():
+    assert workload(name="cloud-usage").job_name() == "cloud-usage"
+    assert workload(name="cloud-usage").job_name("speed") == "cloud-usage-speed"
+    with pytest.raises(SpecError, match="workload 'w' has no job 'speed'; it has batch"):
+        workload().job("speed")
+
+
+@pytest.mark.parametrize(
+    ("type_", "default", "text", "value"),
+    [
+        ("integer", 0, "2024", 2024),
+        ("number", 0.5, "1e-3", 0.001),
+        ("boolean", False, "true", True),
+        ("string", "", "a b", "a b"),
+    ],
+)
+def test_parameters_get_their_type_back(type_, default, text, value):
+    takes = workload(parameters=(Parameter(name="p", type=type_, default=default, meaning=""),))
+    assert takes.parse_parameters({"p": text}) == {"p": value}
+    assert takes.parse_parameters({}) == {"p": default}
+
+
+@pytest.mark.parametrize(
+    ("texts", "message"),
+    [
+        ({"year": "two"}, "parameter 'year' takes an integer, not 'two'"),
+        ({"year": ""}, "parameter 'year' takes an integer, not ''"),
+        ({"share": "nan"}, "parameter 'share' takes a number, not 'nan'"),
+        ({"yaer": "2024"}, "workload 'w' has no parameter 'yaer'; it takes share, year"),
+    ],
+)
+def test_a_wrong_parameter_is_named(texts, message):
+    year = Parameter(name="year", type="integer", default=0, meaning="")
+    share = Parameter(name="share", type="number", default=0.5, meaning="")
+    takes = workload(parameters=(year, share))
+    with pytest.raises(SpecError, match=message):
+        takes.parse_parameters(texts)
+
+
+def test_a_default_of_another_type_is_refused():
+    with pytest.raises(SpecError, match="parameter 'year' takes an integer, not 'x'"):
+        Parameter(name="year", type="integer", default="x", meaning="")
+
+
+@given(st.one_of(st.booleans(), st.integers(), st.floats(allow_nan=False, allow_infinity=False), st.text()))
+def test_what_a_parameter_writes_it_reads(value):
+    kind = {bool: "boolean", int: "integer", float: "number", str: "string"}[type(value)]
+    parameter = Parameter(name="p", type=kind, default=value, meaning="")
+    assert parameter.parse(parameter.text(value)) == value
