@@ -27,7 +27,7 @@ PYTHON_TYPES = {"string": str, "integer": int, "number": float, "boolean": bool}
 
 
 class SpecError(Exception):
-    """A workload is declared wrongly, is unknown, or was given a parameter that it does not take; the text says which."""
+    """A workload is declared wrongly or unknown, or got a parameter that it does not take; the text says which."""
 
 
 class Strict(BaseModel):
