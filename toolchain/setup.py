@@ -1,0 +1,39 @@
+"""`python -m toolchain.setup [pulumi] [java] [jars]`: what the platform needs beside Python, all if none is named."""
+
+import argparse
+from collections.abc import Sequence
+
+from toolchain import jars, java, pulumi
+from toolchain.errors import run
+
+PARTS = ("pulumi", "java", "jars")
+
+
+def progress(message: str) -> None:
+    """Say what takes time."""
+    print(f"set-up: {message} …", flush=True)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Set up what is missing; quiet and quick where nothing is."""
+    parser = argparse.ArgumentParser(prog="python -m toolchain.setup", description=__doc__)
+    parser.add_argument("parts", nargs="*", help=f"some of {', '.join(PARTS)}")
+    wanted = parser.parse_args(arguments).parts or PARTS
+    unknown = [part for part in wanted if part not in PARTS]
+    if unknown:
+        parser.error(f"unknown: {', '.join(unknown)}; choose from {', '.join(PARTS)}")
+    if "pulumi" in wanted:
+        pulumi.install(progress)
+    if "java" in wanted:
+        if java.find() is None:
+            progress("Java 17")
+        java.install()
+    if "jars" in wanted:
+        for jar in jars.missing():
+            progress(jar.coordinates)
+        jars.install()
+    return 0
+
+
+if __name__ == "__main__":
+    run(main)
