@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import typer
 from databricks.sdk.errors import DatabricksError
 
@@ -12,7 +14,7 @@ from medallion.run import run
 from medallion.status import status
 from medallion.upload import upload
 from medallion.validate import validate
-from toolchain import errors
+from toolchain import errors, paths
 from workloads.spec import SpecError
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Runs of the Medallion lakehouse.")
@@ -26,6 +28,7 @@ def main() -> None:
 
 
 def _run() -> int:
+    os.environ["MEDALLION_HOME"] = str(paths.home())
     try:
         return app(standalone_mode=True) or 0
     except (SpecError, DatabricksError) as error:

@@ -14,6 +14,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from medallion.connection import Connection
+from simulator.state import lake_root
 from toolchain import paths
 from workloads.spec import Workload
 
@@ -85,7 +86,7 @@ def outputs_table(connection: Connection) -> Table:
 def next_steps(connection: Connection, workload: Workload) -> list[str]:
     """Three lines: where the data lies, how to look at the runs in MLflow, what to do next."""
     if connection.outputs.simulated:
-        data = str(paths.lake(connection.outputs.environment))
+        data = str(lake_root(connection.outputs.lake_account))
         store = f"sqlite:///{paths.home() / 'mlflow' / 'mlflow.db'}"
         ui = shlex.join([str(paths.ROOT / ".venv/bin/mlflow"), "ui", "--backend-store-uri", store])
     else:
