@@ -120,6 +120,7 @@ def simulated_environment(
         "PULUMI_BACKEND_URL": f"file://{home / 'state'}",
         "PULUMI_CONFIG_PASSPHRASE_FILE": str(home / "passphrase"),
         "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
+        "PULUMI_DEBUG_COMMANDS": "true",  # for --event-log, as in the SDK's automation API
         "PULUMI_SKIP_UPDATE_CHECK": "true",
     }
 
