@@ -1,0 +1,117 @@
+"""Kills the job's driver at each durable write, and repairs the run: `python -m benchmarks.kill_job` prints a table.
+
+Every durable write of every task passes one gate that announces it (`workloads/lakehouse/effects.py`). The driver is
+killed with signal 9 just before each of them, and after the last; then the run is repaired, or run again. Tables,
+exports and the model registry must be those of an undisturbed run: tables by content without audit columns, exports by
+their bytes, one new version of the model.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from mlflow.tracking import MlflowClient
+from rich import box
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
+
+from benchmarks.kill_up import difference
+from benchmarks.platform import Platform
+from benchmarks.tables import contents
+from toolchain import paths
+
+WORKLOAD = "ssh-logs"
+KILL_POINT = paths.ROOT / "benchmarks" / "kill_point"
+# Reports say when a run ran and how long it took.
+REPORTS = "reports"
+
+
+def prepare(folder: Path, lines: int) -> Platform:
+    """A platform whose stack is up and whose input is uploaded."""
+    at = Platform(folder / "home")
+    at.up()
+    at.succeed("medallion", "generate", WORKLOAD, "--lines", str(lines), "--output", str(folder / "sample"))
+    at.succeed("medallion", "upload", WORKLOAD, str(folder / "sample" / "data"), "--replace")
+    return at
+
+
+def outcome(at: Platform) -> dict[str, Any]:
+    """What runs led to: content of all tables, digests of all exports, versions of the model with their aliases."""
+    lake = at.home / "lake"
+    exports = {
+        str(file.relative_to(lake)): hashlib.sha256(file.read_bytes()).hexdigest()
+        for folder in sorted(lake.iterdir())
+        if folder.name not in (REPORTS, "catalog")
+        for file in sorted(folder.rglob("*"))
+        if file.is_file()
+    }
+    registry = MlflowClient(f"sqlite:///{at.home / 'mlflow' / 'mlflow.db'}")
+    versions = {
+        model.name: {"versions": len(registry.search_model_versions(f"name='{model.name}'")), "aliases": model.aliases}
+        for model in registry.search_registered_models()
+    }
+    return {"tables": contents(lake / "catalog"), "exports": exports, "models": versions}
+
+
+def writes(at: Platform, listing: Path) -> list[str]:
+    """Run the job undisturbed; its durable writes in order, as `kind name`."""
+    at.succeed("medallion", "run", WORKLOAD, PYTHONPATH=str(KILL_POINT), MEDALLION_EFFECTS=str(listing))
+    return [line.replace("\t", " ") for line in listing.read_text().splitlines()]
+
+
+def killed(at: Platform, snapshot: Path, point: str, mend: str) -> tuple[dict[str, Any], bool]:
+    """The outcome of a run killed at a point and mended by `repair` or `run`; and whether it was killed indeed."""
+    at.restore(snapshot)
+    first = at.call("medallion", "run", WORKLOAD, PYTHONPATH=str(KILL_POINT), MEDALLION_KILL_POINT=point)
+    at.succeed("medallion", mend, WORKLOAD)
+    return outcome(at), first.returncode != 0
+
+
+def main() -> None:
+    """Enumerate all kill points and print each with what came of it."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--lines", type=int, default=400, help="lines of the sample")
+    parser.add_argument("--every", type=int, default=1, help="only every N-th write")
+    parser.add_argument("--mend", choices=("repair", "run"), default="repair")
+    options = parser.parse_args()
+    console = Console()
+    with tempfile.TemporaryDirectory(prefix="medallion-") as name:
+        folder = Path(name).resolve()
+        at = prepare(folder, options.lines)
+        at.snapshot(folder / "snapshot")
+        names = writes(at, folder / "writes")
+        expected = outcome(at)
+        points = [(f"before:{number}", text) for number, text in enumerate(names, 1)][:: options.every]
+        points.append((f"after:{len(names)}", names[-1]))
+        results = [
+            (point, text, *killed(at, folder / "snapshot", point, options.mend))
+            for point, text in track(points, console=console)
+        ]
+        shutil.rmtree(folder)
+        folder.mkdir()
+    table = Table(box=box.SIMPLE_HEAD, title=f"Driver killed at each durable write, then `medallion {options.mend}`")
+    for column in ("point", "write", "was killed", "same outcome"):
+        table.add_column(column)
+    wrong = []
+    for point, text, found, was in results:
+        place = difference(expected, found)
+        wrong += [f"{point}: {place}"] if place else []
+        table.add_row(point, text, "yes" if was else "no", "no" if place else "yes")
+    console.print(table)
+    console.print(
+        f"{len(results) - len(wrong)} of {len(results)} points: same outcome; {json.dumps(expected['models'])}"
+    )
+    for text in wrong:
+        console.print(text)
+    raise SystemExit(bool(wrong))
+
+
+if __name__ == "__main__":
+    main()
