@@ -1,0 +1,148 @@
+"""Databricks jobs, one for each job of a workload.
+
+Owns the jobs and their clusters; not the code that they run (workload_wheel.py). Clusters are standard access mode
+(`USER_ISOLATION`): it is what Unity Catalog and serverless share. Machine-learning runtimes would need dedicated
+access; the standard runtime with a few libraries on top does not. Tasks and their dependencies are sorted by key, for
+the provider compares them in order and would otherwise see a difference for ever.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pulumi
+import pulumi_databricks as databricks
+from pulumi import Input, Output, ResourceOptions
+
+from components.runtimes import Runtime
+from components.workload_wheel import ENTRY_POINT, PACKAGE
+from workloads.spec import Job, Task, Workload
+
+CLUSTER = "main"
+
+LIBRARIES = (
+    "mlflow[databricks]==3.17.2",
+    "openlineage-python==1.54.0",
+    "prometheus-client==0.26.0",
+    "skops==0.16.0",
+)
+"""What workloads import and the standard runtime lacks, in the versions of our lock file."""
+
+
+@dataclass(frozen=True)
+class ClusterArgs:
+    """The job clusters: runtime, nodes, and the environment that tells workloads where they are."""
+
+    runtime: Runtime
+    node_type: str
+    workers: int
+    spot: bool
+    environment: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class JobArgs:
+    """What all jobs share: cluster, whether schedules run, who is told of a failure (e-mail addresses)."""
+
+    cluster: ClusterArgs
+    schedules: bool
+    notify: Sequence[str] = ()
+
+
+def environment(catalog: str, pushgateway: str | None) -> dict[str, str]:
+    """The environment of a cluster: all that workloads know of where they run."""
+    variables = {
+        "MEDALLION_CATALOG": catalog,
+        "MEDALLION_VOLUMES": f"/Volumes/{catalog}",
+        "MEDALLION_EXPERIMENTS": "/Shared/medallion/",
+        "MEDALLION_MODELS": f"{catalog}.models.",
+        "MLFLOW_REGISTRY_URI": "databricks-uc",
+    }
+    return variables | ({"MEDALLION_PUSHGATEWAY": pushgateway} if pushgateway else {})
+
+
+def job_settings(workload: Workload, job: Job, args: JobArgs, wheel: Input[str]) -> dict[str, Any]:
+    """The properties of the Databricks job for a job of a workload. `wheel` is the path of the uploaded wheel."""
+    settings: dict[str, Any] = {
+        "name": workload.job_name(job.key),
+        "description": workload.description,
+        "tags": {"job": job.key, "workload": workload.name},
+        "job_clusters": [{"job_cluster_key": CLUSTER, "new_cluster": cluster_settings(args.cluster)}],
+        "tasks": [_task(workload, task, wheel) for task in sorted(job.tasks, key=lambda task: task.key)],
+        "parameters": [
+            {"name": parameter.name, "default": parameter.text(parameter.default)}
+            for parameter in sorted(workload.parameters, key=lambda parameter: parameter.name)
+        ],
+        "max_concurrent_runs": 1,
+        "queue": {"enabled": True},
+    }
+    pause_status = "UNPAUSED" if args.schedules else "PAUSED"
+    if job.schedule:
+        settings["schedule"] = {
+            "quartz_cron_expression": job.schedule,
+            "timezone_id": "UTC",
+            "pause_status": pause_status,
+        }
+    if job.continuous:
+        settings["continuous"] = {"pause_status": pause_status}
+    if args.notify:
+        settings["email_notifications"] = {"on_failures": sorted(args.notify), "no_alert_for_skipped_runs": True}
+    return settings
+
+
+def cluster_settings(args: ClusterArgs) -> dict[str, Any]:
+    """The properties of a job cluster. The driver is never a spot machine: without it, the run is lost."""
+    return {
+        "spark_version": args.runtime.key,
+        "node_type_id": args.node_type,
+        "num_workers": args.workers,
+        "data_security_mode": "USER_ISOLATION",
+        "azure_attributes": {
+            "availability": "SPOT_WITH_FALLBACK_AZURE" if args.spot else "ON_DEMAND_AZURE",
+            "first_on_demand": 1,
+            "spot_bid_max_price": -1,
+        },
+        "spark_env_vars": dict(sorted(args.environment.items())),
+    }
+
+
+def _task(workload: Workload, task: Task, wheel: Input[str]) -> dict[str, Any]:
+    """The properties of a task. Databricks fills in what stands in double braces."""
+    parameters = [
+        *("--workload", workload.name, "--task", task.key),
+        *("--run-id", "{{job.run_id}}", "--ingest-time", "{{job.start_time.iso_datetime}}"),
+    ]
+    for parameter in sorted(workload.parameters, key=lambda parameter: parameter.name):
+        parameters += ["--parameter", f"{parameter.name}={{{{job.parameters.{parameter.name}}}}}"]
+    depends = {"depends_ons": [{"task_key": key} for key in sorted(task.depends_on)]} if task.depends_on else {}
+    return {
+        "task_key": task.key,
+        **depends,
+        "run_if": "ALL_SUCCESS",
+        "job_cluster_key": CLUSTER,
+        "python_wheel_task": {"package_name": PACKAGE, "entry_point": ENTRY_POINT, "parameters": parameters},
+        "libraries": [{"whl": wheel}, *({"pypi": {"package": library}} for library in LIBRARIES)],
+        "max_retries": task.retries,
+        "min_retry_interval_millis": 30_000,
+        "timeout_seconds": task.timeout_seconds,
+    }
+
+
+class DatabricksJobs(pulumi.ComponentResource):
+    """All jobs of a workload. `ids` maps the name of each to its id."""
+
+    ids: dict[str, Output[str]]
+
+    def __init__(self, workload: Workload, args: JobArgs, wheel: Input[str], opts: ResourceOptions) -> None:
+        super().__init__("medallion:components:DatabricksJobs", workload.name, None, opts)
+        self.ids = {
+            workload.job_name(job.key): databricks.Job(
+                f"job-{workload.job_name(job.key)}",
+                **job_settings(workload, job, args, wheel),
+                opts=ResourceOptions(parent=self),
+            ).id
+            for job in workload.jobs
+        }
+        self.register_outputs({"ids": self.ids})

@@ -1,0 +1,97 @@
+"""The validation pod: checks every day, from outside Databricks, what the workloads left behind.
+
+Owns the cron job and its service account. Not the checks (workloads/*/checks.py) nor the image (services/validation/).
+It signs in to Databricks as a service principal that trusts tokens of this service account (workload identity
+federation): the token is made for Databricks alone and lives an hour; there is no secret.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pulumi
+import pulumi_kubernetes as kubernetes
+from pulumi import Input, ResourceOptions
+
+from components.kubernetes import pod
+
+USER = 10001
+AUDIENCE = "databricks"
+TOKENS = "/var/run/secrets/databricks"
+
+
+@dataclass(frozen=True)
+class ValidationArgs:
+    """Image, hours (cron, UTC) and service principal (None: the cron job is suspended), and where the data is."""
+
+    image: str
+    schedule: str
+    service_principal: str | None
+    databricks_host: Input[str]
+    catalog: str
+
+
+class Validation(pulumi.ComponentResource):
+    """The cron job of the validation pod."""
+
+    cron_job: kubernetes.batch.v1.CronJob
+
+    def __init__(self, name: str, *, namespace: str, args: ValidationArgs, opts: ResourceOptions) -> None:
+        super().__init__("medallion:kubernetes:Validation", name, None, opts)
+        child = ResourceOptions(parent=self)
+        account = kubernetes.core.v1.ServiceAccount(
+            f"{name}-account",
+            metadata=pod.metadata("validation", namespace),
+            automount_service_account_token=False,
+            opts=child,
+        )
+        template = {"metadata": {"labels": {pod.APP: "validation"}}, "spec": self._pod(args)}
+        self.cron_job = kubernetes.batch.v1.CronJob(
+            f"{name}-cron-job",
+            metadata=pod.metadata("validation", namespace),
+            spec={
+                "schedule": args.schedule,
+                "timeZone": "Etc/UTC",
+                "suspend": args.service_principal is None,
+                "concurrencyPolicy": "Forbid",
+                "startingDeadlineSeconds": 3600,
+                "successfulJobsHistoryLimit": 3,
+                "failedJobsHistoryLimit": 3,
+                "jobTemplate": {
+                    "spec": {
+                        "backoffLimit": 1,
+                        "activeDeadlineSeconds": 3600,
+                        "ttlSecondsAfterFinished": 7 * 24 * 3600,
+                        "template": template,
+                    }
+                },
+            },
+            opts=ResourceOptions(parent=self, depends_on=[account]),
+        )
+        self.register_outputs({})
+
+    @staticmethod
+    def _pod(args: ValidationArgs) -> pod.Manifest:
+        identity = {"DATABRICKS_CLIENT_ID": args.service_principal} if args.service_principal else {}
+        container = pod.container(
+            "validation",
+            args.image,
+            cpu="250m",
+            memory="512Mi",
+            env={
+                "DATABRICKS_AUTH_TYPE": "file-oidc",
+                "DATABRICKS_HOST": args.databricks_host,
+                "DATABRICKS_OIDC_TOKEN_FILEPATH": f"{TOKENS}/token",
+                "DATABRICKS_SERVERLESS_COMPUTE_ID": "auto",
+                "MEDALLION_CATALOG": args.catalog,
+                "MEDALLION_VOLUMES": f"/Volumes/{args.catalog}",
+                **identity,
+            },
+            mounts={"tmp": "/tmp", "token": TOKENS},  # noqa: S108 - a volume of the pod, not this machine's folder
+        )
+        token = {"audience": AUDIENCE, "expirationSeconds": 3600, "path": "token"}
+        volumes = {
+            "tmp": pod.scratch("500Mi"),
+            "token": {"projected": {"sources": [{"serviceAccountToken": token}]}},
+        }
+        return pod.pod([container], user=USER, volumes=volumes, serviceAccountName="validation", restartPolicy="Never")

@@ -1,0 +1,53 @@
+"""When somebody must look: Prometheus' rules as data, over the metrics of the catalogue."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from dashboards import queries
+from workloads.spec import Workload
+
+LATE_AFTER = 26 * 3600
+"""Seconds after which a workload with a schedule is late: schedules are daily, and a run may take two hours."""
+
+
+def rules(workloads: Iterable[Workload]) -> dict[str, Any]:
+    """The content of a rules file: rules over all tasks, and one for each workload that has a schedule."""
+    scheduled = [workload for workload in workloads if any(job.schedule for job in workload.jobs)]
+    alerts = [
+        _alert(
+            "TaskChecksFailed",
+            queries.checks_failed(),
+            "critical",
+            "{{ $labels.workload }}/{{ $labels.task }}: {{ $value }} checks do not hold",
+        ),
+        _alert(
+            "TaskWithoutRecords",
+            queries.no_records(),
+            "warning",
+            "{{ $labels.workload }}/{{ $labels.task }} was given no records",
+        ),
+        *(
+            _alert(
+                "TaskLate",
+                queries.late(workload.name, LATE_AFTER),
+                "critical",
+                "{{ $labels.workload }}/{{ $labels.task }} failed or did not run: it succeeded"
+                " {{ $value | humanizeDuration }} ago",
+            )
+            for workload in sorted(scheduled, key=lambda workload: workload.name)
+        ),
+    ]
+    return {"groups": [{"name": "medallion", "rules": alerts}]}
+
+
+def _alert(name: str, expression: str, severity: str, summary: str) -> dict[str, Any]:
+    """A rule that fires once its expression has held for a minute."""
+    return {
+        "alert": name,
+        "expr": expression,
+        "for": "1m",
+        "labels": {"severity": severity},
+        "annotations": {"summary": summary},
+    }

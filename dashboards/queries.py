@@ -1,0 +1,51 @@
+"""The queries (PromQL) of panels and alerts, built from the metrics of the catalogue.
+
+A query holds only metrics that tasks report: it is made of the catalogue's objects, never of their names as text.
+"""
+
+from __future__ import annotations
+
+from workloads.lakehouse.metrics import BY_NAME, Metric
+
+DURATION = BY_NAME["medallion_task_duration_seconds"]
+RECORDS_IN = BY_NAME["medallion_task_records_in"]
+CHECKS_FAILED = BY_NAME["medallion_task_checks_failed"]
+SUCCESS_TIME = BY_NAME["medallion_task_success_timestamp_seconds"]
+
+
+def select(metric: Metric, **labels: str) -> str:
+    """The series of a metric with those values of its labels. Raises ValueError for a label that it does not have."""
+    if unknown := sorted(set(labels) - set(metric.labels)):
+        raise ValueError(f"{metric.name} has no label {unknown[0]!r}; it has {', '.join(metric.labels)}")
+    matchers = ",".join(f'{label}="{value}"' for label, value in sorted(labels.items()))
+    return f"{metric.name}{{{matchers}}}" if matchers else metric.name
+
+
+def layer_duration(workload: str, layer: str) -> str:
+    """Seconds that each task of a layer took in its last run."""
+    return select(DURATION, workload=workload, layer=layer)
+
+
+def total_duration(workload: str) -> str:
+    """Seconds that all tasks of a workload took together in their last run."""
+    return f"sum({select(DURATION, workload=workload)})"
+
+
+def success_age(workload: str) -> str:
+    """Seconds since all tasks of a workload had succeeded."""
+    return f"time() - min({select(SUCCESS_TIME, workload=workload)})"
+
+
+def checks_failed() -> str:
+    """Tasks whose outputs did not hold what they promise."""
+    return f"{select(CHECKS_FAILED)} > 0"
+
+
+def no_records() -> str:
+    """Tasks that were given nothing in their last run."""
+    return f"{select(RECORDS_IN)} == 0"
+
+
+def late(workload: str, seconds: int) -> str:
+    """Tasks of a workload whose last success is longer ago than that."""
+    return f"time() - {select(SUCCESS_TIME, workload=workload)} > {seconds}"

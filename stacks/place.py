@@ -1,0 +1,42 @@
+"""Where a stack stands and how this machine signs in: the environment of the program, read once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from stacks.settings import Settings, SettingsError
+
+
+@dataclass(frozen=True)
+class Place:
+    """The cloud, the stack, the folder of this machine's state, and the way of signing in to Databricks."""
+
+    cloud: Literal["simulated", "azure"]
+    stack: str
+    home: Path
+    auth_type: str
+
+    @classmethod
+    def read(cls, environ: Mapping[str, str], stack: str, settings: Settings) -> Place:
+        """What the environment says. Raises SettingsError where it says nothing, or what cannot be."""
+        cloud = environ.get("CLOUD")
+        if cloud not in ("simulated", "azure"):
+            raise SettingsError(f"CLOUD must be simulated or azure, not {cloud!r}: start Pulumi through make")
+        if "MEDALLION_HOME" not in environ:
+            raise SettingsError("MEDALLION_HOME is not set: start Pulumi through make")
+        if cloud == "azure" and stack == "local":
+            raise SettingsError("the stack 'local' is always simulated: CLOUD=azure takes another STACK")
+        if cloud == "azure" and not (settings.administrators or settings.existing.aks_cluster):
+            raise SettingsError(
+                "medallion:administrators: name the group that administers the cluster (object id in Entra);"
+                " local accounts are off, so that nobody else could declare pods"
+            )
+        return cls(
+            cloud=cloud,
+            stack=stack,
+            home=Path(environ["MEDALLION_HOME"]),
+            auth_type="github-oidc-azure" if "GITHUB_ACTIONS" in environ else "azure-cli",
+        )

@@ -1,0 +1,47 @@
+"""The wiring inside the Kubernetes cluster: what runs there, and what each pod takes from the others."""
+
+from __future__ import annotations
+
+from pulumi import Input, ResourceOptions
+
+from components.aks_cluster import Cluster, provider
+from components.kubernetes.grafana import Grafana
+from components.kubernetes.namespace import Namespace
+from components.kubernetes.prometheus import Prometheus
+from components.kubernetes.validation import Validation, ValidationArgs
+from dashboards import alerts, grafana, panels
+from stacks.settings import PROJECT, Settings
+from workloads.spec import Workload
+
+
+def declare(
+    settings: Settings,
+    stack: str,
+    cluster: Cluster,
+    workloads: tuple[Workload, ...],
+    *,
+    databricks_host: Input[str],
+    catalog: str,
+) -> dict[str, str]:
+    """Declares the pods and what they need. Returns the stack's outputs that are about them."""
+    inside = ResourceOptions(provider=provider("kubernetes", cluster))
+    namespace = Namespace("namespace", namespace=f"{PROJECT}-{stack}", opts=inside)
+    inside = ResourceOptions(provider=inside.provider, depends_on=[namespace])
+    prometheus = Prometheus("prometheus", namespace=namespace.name, rules=alerts.rules(workloads), opts=inside)
+    dashboards = Grafana(
+        "grafana",
+        namespace=namespace.name,
+        prometheus_url=prometheus.url,
+        datasource=panels.DATASOURCE,
+        dashboards=grafana.files(workloads),
+        opts=inside,
+    )
+    args = ValidationArgs(
+        image=settings.validation.image,
+        schedule=settings.validation.schedule,
+        service_principal=settings.validation.service_principal,
+        databricks_host=databricks_host,
+        catalog=catalog,
+    )
+    Validation("validation", namespace=namespace.name, args=args, opts=inside)
+    return {"namespace": namespace.name, "grafana_url": dashboards.url, "prometheus_url": prometheus.url}
