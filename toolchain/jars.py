@@ -3,6 +3,7 @@
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -64,15 +65,28 @@ def missing() -> list[Jar]:
     return [jar for jar in JARS if not (folder() / jar.file_name).is_file()]
 
 
-def install() -> list[Path]:
-    """Fetch what is missing; returns all jars, for `spark.jars`. Raises `UserError` where a jar cannot be had."""
+def find() -> list[Path]:
+    """All jars, for `spark.jars`. Raises `UserError` where one is missing."""
+    lacking = missing()
+    if lacking:
+        names = ", ".join(jar.file_name for jar in lacking)
+        raise UserError(f"{names} missing in {folder()}: run `make up`, which fetches it")
+    return [folder() / jar.file_name for jar in JARS]
+
+
+def install(progress: Callable[[str], None]) -> list[Path]:
+    """All jars, fetched where they are missing; `progress` is told what takes time.
+
+    Raises `UserError` where a jar cannot be had.
+    """
     for jar in missing():
+        progress(f"{jar.coordinates}: download")
         destination = folder() / jar.file_name
         try:
             download.fetch(jar.url, destination, jar.sha256)
         except OSError as error:
             fetch_by_maven(jar, destination, error)
-    return [folder() / jar.file_name for jar in JARS]
+    return find()
 
 
 def fetch_by_maven(jar: Jar, destination: Path, reason: OSError) -> None:

@@ -6,7 +6,7 @@ import shutil
 import socket
 import subprocess
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from toolchain import paths
@@ -58,7 +58,7 @@ def inspect(executable: Path) -> tuple[int | None, Path | None]:
     return version(answer.stderr), location(answer.stderr)
 
 
-def find(environment: Mapping[str, str] = os.environ) -> Path | None:
+def search(environment: Mapping[str, str] = os.environ) -> Path | None:
     """The folder (`JAVA_HOME`) of a supported Java, or `None`."""
     for executable in candidates(environment):
         found, folder = inspect(executable)
@@ -67,9 +67,9 @@ def find(environment: Mapping[str, str] = os.environ) -> Path | None:
     return None
 
 
-def home() -> Path:
-    """The folder of a supported Java. Raises `UserError` where there is none."""
-    found = find()
+def find(environment: Mapping[str, str] = os.environ) -> Path:
+    """The folder (`JAVA_HOME`) of a supported Java. Raises `UserError` where there is none."""
+    found = search(environment)
     if found is None:
         raise UserError(
             f"no Java {' or '.join(map(str, SUPPORTED))} found by JAVA_HOME, on PATH or in .tools: "
@@ -79,15 +79,26 @@ def home() -> Path:
     return found
 
 
-def install() -> Path:
-    """The folder of a supported Java, fetched where none is found. Raises `UserError` where none can be had."""
-    found = find()
+def install(progress: Callable[[str], None]) -> Path:
+    """The folder of a supported Java, fetched where none is found; `progress` is told what takes time.
+
+    Raises `UserError` where none can be had.
+    """
+    found = search()
+    if found:
+        return found
+    progress(f"Java {FETCHED}: download (Temurin, 50 MB)")
+    reason = fetch()
+    if reason and may_use_apt():
+        progress(f"Java {FETCHED}: {PACKAGE} (the download failed: {reason})")
+        install_package()
+    found = search()
     if found is None:
-        reason = fetch()
-        if reason and may_use_apt():
-            install_package()
-        found = find()
-    return found or home()
+        raise UserError(
+            f"Java {FETCHED} is needed and could not be fetched ({reason}): check network and proxy, or install a JDK "
+            f"{FETCHED} (Debian, Ubuntu: {PACKAGE}) and set JAVA_HOME"
+        )
+    return found
 
 
 def fetch() -> str:

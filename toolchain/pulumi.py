@@ -4,6 +4,7 @@ Docs: design of the stand-in host in docs/adr. Whatever way, `.tools/pulumi/bin`
 leaves it, so that nothing else cares which it was.
 """
 
+import json
 import os
 import re
 import shutil
@@ -19,7 +20,6 @@ from toolchain.errors import UserError
 MINIMUM = (3, 250, 0)
 VERSION = "3.250.0"
 MODULE = "github.com/pulumi/pulumi"
-GO_PROXY = "https://proxy.golang.org,direct"
 FETCH_TIMEOUT = 600  # seconds, for about 150 MB
 BUILD_TIMEOUT = 3600
 
@@ -30,6 +30,9 @@ from pulumi.automation import PulumiCommand
 from semver import VersionInfo
 PulumiCommand.install(root=sys.argv[1], version=VersionInfo.parse(sys.argv[2]))
 """
+
+# The go line matters: without one, Go loads the whole module graph, thousands of files, one after the other.
+GO_MOD = f"module build\n\ngo 1.25.11\n\nrequire {MODULE}/pkg/v3 v{VERSION}\n"
 
 HOST = """#!/bin/sh
 # Stand-in for Pulumi's Python language host, which a Pulumi built from its Go module lacks.
@@ -51,6 +54,11 @@ def fits(answer: str) -> bool:
 def ours() -> Path:
     """Where set-up puts Pulumi."""
     return paths.tools() / "pulumi" / "bin" / "pulumi"
+
+
+def log() -> Path:
+    """What the attempts to get it printed."""
+    return paths.tools() / "pulumi-set-up.log"
 
 
 def installed(environment: Mapping[str, str] = os.environ) -> Path | None:
@@ -82,18 +90,19 @@ def install(progress: Callable[[str], None]) -> Path:
     if found:
         return found
     paths.tools().mkdir(parents=True, exist_ok=True)
+    log().unlink(missing_ok=True)
     progress(f"Pulumi {VERSION}: download")
     if not attempt(download):
         go = shutil.which("go")
         if go is None:
             raise UserError(
-                f"Pulumi {VERSION} could not be downloaded, and there is no Go to build it with: check network and "
-                "proxy, or install Pulumi (https://www.pulumi.com/docs/install/) or Go (https://go.dev/doc/install)"
+                f"Pulumi {VERSION} could not be downloaded (see {log()}), and there is no Go to build it with: check "
+                "network and proxy, or install Pulumi (https://www.pulumi.com/docs/install/) or Go (https://go.dev/doc/install)"
             )
         progress(f"Pulumi {VERSION}: build from its Go module (about 3 minutes)")
         if not attempt(lambda folder: build(go, folder)):
             raise UserError(
-                f"Pulumi {VERSION} could neither be downloaded nor built from its Go module (see the lines above): "
+                f"Pulumi {VERSION} could neither be downloaded nor built from its Go module (see {log()}): "
                 "check network and proxy, or install Pulumi (https://www.pulumi.com/docs/install/)"
             )
     return ours()
@@ -116,7 +125,10 @@ def download(folder: Path) -> bool:
     """Run the SDK's own installer; returns whether it succeeded."""
     command = [sys.executable, "-c", INSTALLER, str(folder), VERSION]
     try:
-        done = subprocess.run(command, cwd=paths.ROOT, capture_output=True, timeout=FETCH_TIMEOUT, check=False)
+        with log().open("a", encoding="utf-8") as errors:
+            done = subprocess.run(
+                command, cwd=paths.ROOT, stdout=errors, stderr=subprocess.STDOUT, timeout=FETCH_TIMEOUT, check=False
+            )
     except subprocess.TimeoutExpired:
         return False
     return done.returncode == 0 and (folder / "bin" / "pulumi").is_file()
@@ -127,19 +139,21 @@ def build(go: str, folder: Path) -> bool:
     scratch = folder.parent
     source = scratch / "source"
     source.mkdir()
-    (source / "go.mod").write_text(f"module build\n\nrequire {MODULE}/pkg/v3 v{VERSION}\n", encoding="utf-8")
+    (source / "go.mod").write_text(GO_MOD, encoding="utf-8")
     environment = go_environment(go, scratch)
 
     def run(*arguments: str) -> str | None:
-        done = subprocess.run(
-            [go, *arguments],
-            cwd=source,
-            env=environment,
-            stdout=subprocess.PIPE,
-            text=True,
-            timeout=BUILD_TIMEOUT,
-            check=False,
-        )
+        with log().open("a", encoding="utf-8") as errors:
+            done = subprocess.run(
+                [go, *arguments],
+                cwd=source,
+                env=environment,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                text=True,
+                timeout=BUILD_TIMEOUT,
+                check=False,
+            )
         return done.stdout.strip() if done.returncode == 0 else None
 
     stamp = f"-s -w -X {MODULE}/sdk/v3/go/common/version.Version=v{VERSION}"
@@ -157,16 +171,19 @@ def build(go: str, folder: Path) -> bool:
 
 
 def go_environment(go: str, scratch: Path) -> dict[str, str]:
-    """The environment of the build: it reads the user's module cache, as a proxy, and writes in `scratch` only."""
-    asked = subprocess.run([go, "env", "GOMODCACHE", "GOPROXY"], capture_output=True, text=True, check=True)
-    cache, _, proxy = asked.stdout.strip().partition("\n")
+    """The environment of the build: it reads the user's settings and module cache, and writes in `scratch` only."""
+    asked = subprocess.run([go, "env", "-json"], capture_output=True, text=True, check=True)
+    settings = json.loads(asked.stdout)
+    cache = Path(settings["GOMODCACHE"], "cache", "download")
     return {
         **os.environ,
         "CGO_ENABLED": "0",
         "GOCACHE": str(scratch / "build-cache"),
-        "GOMODCACHE": str(scratch / "modules"),
-        "GOPROXY": f"{Path(cache, 'cache', 'download').as_uri()},{proxy or GO_PROXY}",
+        "GOENV": settings["GOENV"],
         "GOFLAGS": "-mod=mod -modcacherw",
-        "GOWORK": "off",
+        "GOMODCACHE": str(scratch / "modules"),
+        "GOPROXY": f"{cache.as_uri()},{settings['GOPROXY']}",
         "GOTMPDIR": str(scratch),
+        "GOWORK": "off",
+        "XDG_CONFIG_HOME": str(scratch / "config"),
     }

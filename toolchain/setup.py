@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from toolchain import jars, java, pulumi
 from toolchain.errors import run
 
-PARTS = ("pulumi", "java", "jars")
+PARTS = {"pulumi": pulumi.install, "java": java.install, "jars": jars.install}
 
 
 def progress(message: str) -> None:
@@ -18,20 +18,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Set up what is missing; quiet and quick where nothing is."""
     parser = argparse.ArgumentParser(prog="python -m toolchain.setup", description=__doc__)
     parser.add_argument("parts", nargs="*", help=f"some of {', '.join(PARTS)}")
-    wanted = parser.parse_args(arguments).parts or PARTS
+    wanted = parser.parse_args(arguments).parts or list(PARTS)
     unknown = [part for part in wanted if part not in PARTS]
     if unknown:
         parser.error(f"unknown: {', '.join(unknown)}; choose from {', '.join(PARTS)}")
-    if "pulumi" in wanted:
-        pulumi.install(progress)
-    if "java" in wanted:
-        if java.find() is None:
-            progress("Java 17")
-        java.install()
-    if "jars" in wanted:
-        for jar in jars.missing():
-            progress(jar.coordinates)
-        jars.install()
+    for part in wanted:
+        PARTS[part](progress)
     return 0
 
 
