@@ -1,0 +1,89 @@
+"""A real Spark with Delta, and a lake of its own for each test."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from workloads import spec
+from workloads.lakehouse.lake import Lake
+from workloads.lakehouse.task import TaskContext
+
+JARS = sorted((Path(__file__).resolve().parents[3] / ".tools" / "jars").glob("*.jar"))
+INGEST_TIME = datetime(2026, 11, 21, 8, 0, tzinfo=UTC)
+
+
+@pytest.fixture(scope="session")
+def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator:
+    """One session for all tests. The settings are those of the simulated cluster that matter for speed and results."""
+    if not JARS:
+        pytest.skip("Delta's jars are not in .tools/jars: run `make up` once")
+    from pyspark.sql import SparkSession
+
+    os.environ |= {"SPARK_LOCAL_IP": "127.0.0.1", "PYSPARK_PYTHON": sys.executable}
+    settings = {
+        "spark.jars": ",".join(map(str, JARS)),
+        "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
+        "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
+        "spark.sql.catalogImplementation": "in-memory",
+        "spark.sql.warehouse.dir": str(tmp_path_factory.mktemp("warehouse")),
+        "spark.sql.session.timeZone": "UTC",
+        "spark.sql.shuffle.partitions": "4",
+        "spark.databricks.delta.snapshotPartitions": "2",
+        "spark.ui.enabled": "false",
+        "spark.ui.showConsoleProgress": "false",
+    }
+    builder = SparkSession.builder.master("local[2]")
+    for name, value in settings.items():
+        builder = builder.config(name, value)
+    session = builder.getOrCreate()
+    session.sparkContext.setLogLevel("ERROR")
+    yield session
+    session.stop()
+
+
+@pytest.fixture
+def lake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Lake:
+    """An empty lake, and the environment that names it."""
+    environment = {
+        "MEDALLION_VOLUMES": str(tmp_path / "volumes"),
+        "MEDALLION_CATALOG": "spark_catalog",
+        "MEDALLION_EXPERIMENTS": "",
+        "MEDALLION_MODELS": "",
+        "MLFLOW_TRACKING_URI": f"sqlite:///{tmp_path}/mlflow/mlflow.db",
+    }
+    (tmp_path / "mlflow").mkdir()
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    return Lake.from_environment()
+
+
+@pytest.fixture
+def empty_catalog(spark) -> Iterator[None]:
+    """Drops, before and after, whatever tables a test made."""
+
+    def drop() -> None:
+        for layer in ("bronze", "silver", "gold", "quarantine"):
+            spark.sql(f"DROP SCHEMA IF EXISTS {layer} CASCADE")
+
+    drop()
+    yield
+    drop()
+
+
+@pytest.fixture
+def context(lake: Lake, spark, empty_catalog):
+    """Makes the context of a task of `ssh-logs`."""
+
+    def make(key: str, ingest_time: datetime = INGEST_TIME, run_id: str = "run-1", **parameters) -> TaskContext:
+        workload = spec.find("ssh-logs")
+        task = next(task for job in workload.jobs for task in job.tasks if task.key == key)
+        typed = workload.parse_parameters({name: str(value) for name, value in parameters.items()})
+        return TaskContext(workload, task, run_id, ingest_time, typed, lake)
+
+    return make

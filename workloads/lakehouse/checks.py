@@ -1,0 +1,80 @@
+"""What must hold of a workload's outputs, and looking whether it does.
+
+A workload lists its checks in its `checks.py`. The same list serves the validate task, the validation pod and the
+command: those who have no Spark run the checks of files only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from workloads.lakehouse import tables
+from workloads.lakehouse.errors import TaskError
+from workloads.lakehouse.lake import Lake
+from workloads.lakehouse.tables import Table
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """Tables and files of a workload as a check sees them."""
+
+    lake: Lake
+    spark: SparkSession | None = None
+
+    def table(self, table: Table) -> DataFrame:
+        """A table as it is now."""
+        if self.spark is None:
+            raise TaskError(f"checking table {table.name} takes Spark")
+        return tables.read(self.spark, self.lake, table)
+
+    def file(self, place: str) -> Path:
+        """The path of an export. Raises TaskError where there is none."""
+        path = self.lake.path(place)
+        if not path.is_file():
+            raise TaskError(f"there is no file {place}")
+        return path
+
+
+@dataclass(frozen=True)
+class Check:
+    """A rule over outputs: `violations` counts what breaks it. `on` says what it looks at; tables take Spark."""
+
+    name: str
+    meaning: str
+    on: Literal["tables", "files"]
+    violations: Callable[[Outputs], int]
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a check found; `problem` where it could not even be asked."""
+
+    check: Check
+    violations: int
+    problem: str | None = None
+
+    @property
+    def passed(self) -> bool:
+        return self.violations == 0 and self.problem is None
+
+    def __str__(self) -> str:
+        found = self.problem or f"{self.violations:,} violations of: {self.check.meaning}"
+        return f"check {self.check.name}: {'holds' if self.passed else found}"
+
+
+def run(checks: Iterable[Check], outputs: Outputs) -> list[Result]:
+    """The results of all checks that `outputs` can answer: those of tables only where there is Spark."""
+    return [_run(check, outputs) for check in checks if check.on == "files" or outputs.spark is not None]
+
+
+def _run(check: Check, outputs: Outputs) -> Result:
+    try:
+        return Result(check, check.violations(outputs))
+    except TaskError as error:
+        return Result(check, 0, str(error))

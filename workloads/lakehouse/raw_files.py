@@ -1,0 +1,162 @@
+"""Raw files as they lie in a folder: what they hold, before Spark reads a line of them.
+
+One pass over each file gives its hash, its number of lines and the byte ranges in which it can be read in parallel.
+Lines end at `\\n` only; what follows the last `\\n` is a line, too.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import zlib
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from workloads.lakehouse.errors import TaskError
+
+RANGE_BYTES = 8 * 2**20
+GZIP_MAGIC = b"\x1f\x8b"
+# Deflate expands at most 1,032-fold: a piece of this size gives at most 16 MiB at once.
+GZIP_PIECE = 16 * 2**10
+
+
+class DamagedGzipError(Exception):
+    """A gzip stream that ends early or is broken; the text says where."""
+
+
+@dataclass(frozen=True)
+class Range:
+    """Bytes from `start` to `end` of a file, whole lines, the first of which has the number `line`."""
+
+    start: int
+    end: int
+    line: int
+
+
+@dataclass(frozen=True)
+class RawFile:
+    """A file of raw lines: `name` is its path within its folder, `sha256` the hash of its bytes as they are stored.
+
+    `damage` says what is wrong with a gzip file; its lines are then those before the damage. Plain files have `ranges`.
+    """
+
+    name: str
+    path: str
+    bytes: int
+    sha256: str
+    lines: int
+    compressed: bool
+    damage: str | None
+    ranges: tuple[Range, ...]
+
+
+def survey(folder: Path) -> list[RawFile]:
+    """All files in `folder` and below it, by name. Raises TaskError where there are none or one cannot be read."""
+    paths = sorted(path for path in folder.rglob("*") if path.is_file()) if folder.is_dir() else []
+    if not paths:
+        raise TaskError(f"there are no files in {folder}: upload some first")
+    with ThreadPoolExecutor() as pool:
+        return list(pool.map(lambda path: _survey_file(path, folder), paths))
+
+
+def _survey_file(path: Path, folder: Path) -> RawFile:
+    try:
+        with path.open("rb") as stream:
+            compressed = stream.read(2) == GZIP_MAGIC
+            stream.seek(0)
+            look = _survey_gzip if compressed else _survey_plain
+            sha256, size, lines, damage, ranges = look(stream)
+    except OSError as error:
+        raise TaskError(f"cannot read {path}: {error.strerror}") from error
+    # A name that is no UTF-8 is shown with escapes, as the lines are; the path keeps its bytes.
+    name = os.fsencode(path.relative_to(folder).as_posix()).decode("utf-8", "backslashreplace")
+    return RawFile(name, os.fspath(path), size, sha256, lines, compressed, damage, ranges)
+
+
+def _survey_plain(stream: BinaryIO) -> tuple[str, int, int, None, tuple[Range, ...]]:
+    digest, size, start, line, ranges = hashlib.sha256(), 0, 0, 1, []
+    while block := stream.read(RANGE_BYTES):
+        digest.update(block)
+        if newlines := block.count(b"\n"):
+            end = size + block.rindex(b"\n") + 1
+            ranges.append(Range(start, end, line))
+            start, line = end, line + newlines
+        size += len(block)
+    if size > start:
+        ranges.append(Range(start, size, line))
+        line += 1
+    return digest.hexdigest(), size, line - 1, None, tuple(ranges)
+
+
+def _survey_gzip(stream: BinaryIO) -> tuple[str, int, int, str | None, tuple[Range, ...]]:
+    sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
+    size = stream.tell()
+    stream.seek(0)
+    newlines, last, damage = 0, b"\n", None
+    try:
+        for block in gunzip(stream):
+            newlines += block.count(b"\n")
+            last = block[-1:]
+    except DamagedGzipError as error:
+        damage = str(error)
+    return sha256, size, newlines + (last != b"\n"), damage, ()
+
+
+def gunzip(stream: BinaryIO) -> Iterator[bytes]:
+    """The decompressed bytes of `stream`, in blocks, up to its end or its damage, which raises DamagedGzipError."""
+    inflate, read = None, 0
+    while piece := stream.read(GZIP_PIECE):
+        while piece:
+            if inflate is None:
+                piece = piece.lstrip(b"\0") if read else piece  # padding is allowed after a member
+                if not piece:
+                    break
+                inflate = zlib.decompressobj(wbits=31)
+            before = inflate.copy()
+            try:
+                block = inflate.decompress(piece)
+            except zlib.error as error:
+                yield from _up_to_damage(before, piece)
+                raise DamagedGzipError(f"{_reason(error)} near byte {read} of the compressed file") from error
+            if block:
+                yield block
+            piece = inflate.unused_data
+            if inflate.eof:
+                inflate = None
+        read = stream.tell()
+    if inflate is not None:
+        raise DamagedGzipError(f"the compressed file ends early, after {read} bytes")
+
+
+def _up_to_damage(inflate: zlib._Decompress, piece: bytes) -> Iterator[bytes]:
+    """What a broken piece still gives, byte by byte."""
+    for position in range(len(piece)):
+        try:
+            block = inflate.decompress(piece[position : position + 1])
+        except zlib.error:
+            return
+        if block:
+            yield block
+
+
+def _reason(error: zlib.error) -> str:
+    return str(error).rpartition(": ")[2]
+
+
+def split_lines(blocks: Iterable[bytes], position: int = 0, line: int = 1) -> Iterator[tuple[int, int, bytes]]:
+    """Number, byte position and bytes (without `\\n`) of every line in consecutive `blocks`, from those given on."""
+    pending: list[bytes] = []
+    for block in blocks:
+        *whole, rest = block.split(b"\n")
+        for part in whole:
+            raw = b"".join((*pending, part)) if pending else part
+            pending.clear()
+            yield line, position, raw
+            line, position = line + 1, position + len(raw) + 1
+        if rest:
+            pending.append(rest)
+    if pending:
+        yield line, position, b"".join(pending)

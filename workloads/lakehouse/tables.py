@@ -1,0 +1,107 @@
+"""The only writer of Delta tables, and how tables are declared.
+
+Every write is one commit: after it the table is as meant, before it as it was. Each can be repeated without harm.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from workloads.lakehouse.effects import effect
+from workloads.lakehouse.errors import TaskError
+from workloads.lakehouse.lake import Lake
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+    from pyspark.sql.types import StructType
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column: `type` as Spark SQL writes it. An `audit` column tells of runs, and is no content of the table."""
+
+    name: str
+    type: str
+    meaning: str
+    audit: bool = False
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table `<layer>.<table>` with all its columns, in order."""
+
+    name: str
+    meaning: str
+    columns: tuple[Column, ...]
+
+    @property
+    def content(self) -> tuple[str, ...]:
+        """The columns by which two states of the table are compared."""
+        return tuple(column.name for column in self.columns if not column.audit)
+
+
+def schema(table: Table) -> StructType:
+    """The table's columns as Spark knows them, with their meanings as comments."""
+    from pyspark.sql.types import StructType
+
+    ddl = ", ".join(f"{column.name} {column.type}" for column in table.columns)
+    parsed = StructType.fromDDL(ddl)
+    for field, column in zip(parsed.fields, table.columns, strict=True):
+        field.metadata = {"comment": column.meaning}
+    return parsed
+
+
+def exists(spark: SparkSession, lake: Lake, table: Table) -> bool:
+    """Whether the table was ever written."""
+    return spark.catalog.tableExists(lake.table(table.name))
+
+
+def read(spark: SparkSession, lake: Lake, table: Table) -> DataFrame:
+    """The table as it is now. Raises TaskError where it was never written."""
+    if not exists(spark, lake, table):
+        raise TaskError(f"there is no table {table.name}: run the task that writes it first")
+    return spark.read.table(lake.table(table.name))
+
+
+def replace(frame: DataFrame, lake: Lake, table: Table) -> None:
+    """Makes `frame` the whole content of the table."""
+    with effect("table", table.name):
+        _write(frame, lake, table, {"overwriteSchema": "true"})
+
+
+def replace_where(frame: DataFrame, lake: Lake, table: Table, condition: str) -> None:
+    """Makes `frame` the content of that part of the table for which `condition` holds; all rows must satisfy it."""
+    with effect("table", table.name):
+        if exists(frame.sparkSession, lake, table):
+            _write(frame, lake, table, {"replaceWhere": condition})
+        else:
+            _write(frame.where(condition), lake, table, {})
+
+
+def merge(frame: DataFrame, lake: Lake, table: Table, keys: Iterable[str]) -> None:
+    """Updates the rows that have the keys of `frame`, which must be unique in it, and inserts the others."""
+    from pyspark.sql import functions as fn
+
+    name = lake.table(table.name)
+    with effect("table", table.name):
+        if not exists(frame.sparkSession, lake, table):
+            _write(frame, lake, table, {})
+            return
+        same = [fn.col(f"new.{key}").eqNullSafe(fn.col(f"{name}.{key}")) for key in keys]
+        condition = same[0]
+        for one in same[1:]:
+            condition &= one
+        merging = frame.to(schema(table)).alias("new").mergeInto(name, condition)
+        merging.whenMatched().updateAll().whenNotMatched().insertAll().merge()
+
+
+def _write(frame: DataFrame, lake: Lake, table: Table, options: dict[str, str]) -> None:
+    spark, layer = frame.sparkSession, table.name.partition(".")[0]
+    # The stack declares the schemas; where a catalogue starts empty, the first table makes its own. Asked first,
+    # since on Unity Catalog even `IF NOT EXISTS` takes the right to create one.
+    if not spark.catalog.databaseExists(lake.table(layer)):
+        spark.sql(f"CREATE SCHEMA IF NOT EXISTS {lake.table(layer)}")
+    writer = frame.to(schema(table)).write.format("delta").mode("overwrite").options(**options)
+    writer.saveAsTable(lake.table(table.name))

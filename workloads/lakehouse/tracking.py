@@ -1,0 +1,179 @@
+"""MLflow: experiments, runs, registered models and their aliases, so that repeating a training repeats nothing.
+
+A training is known by its fingerprint: data, parameters and code. A version that carries it is found again instead of
+being trained again; a run that was killed before its version stood is marked as killed and done anew. The version
+comes into being together with its fingerprint, in one call, so that there is never a second one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from workloads.lakehouse.effects import effect
+from workloads.lakehouse.errors import TaskError
+from workloads.lakehouse.lake import Lake
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from mlflow import MlflowClient
+    from mlflow.entities.model_registry import ModelVersion
+
+CHAMPION = "champion"
+FINGERPRINT = "fingerprint"
+# skops refuses types that it does not know. A forest holds scikit-learn's own tree, in compiled code: trusting this
+# one type for models of our own training is narrower than a pickle, which runs code when it is loaded.
+TRUSTED_TYPES = ["sklearn.tree._tree.Tree"]
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What a training gives: a scikit-learn estimator, its figures, and example rows with its answers to them."""
+
+    estimator: Any
+    figures: Mapping[str, float]
+    example: pd.DataFrame
+    answers: Any
+
+
+@dataclass(frozen=True)
+class Registered:
+    """A registered version; `new` says whether this call made it."""
+
+    name: str
+    version: int
+    alias: str
+    figures: dict[str, float]
+    new: bool
+
+
+def fingerprint(*parts: bytes | str) -> str:
+    """A hash of all that determines a training."""
+    digest = hashlib.sha256()
+    for part in parts:
+        content = part.encode() if isinstance(part, str) else part
+        digest.update(len(content).to_bytes(8, "big"))
+        digest.update(content)
+    return digest.hexdigest()
+
+
+def train_once(
+    lake: Lake,
+    *,
+    experiment: str,
+    model: str,
+    fingerprint: str,
+    parameters: Mapping[str, Any],
+    train: Callable[[], Trained],
+) -> Registered:
+    """The registered version of `model` with that fingerprint, trained if there is none, as `champion`."""
+    client = _client()
+    name = lake.models + model
+    version = _find(client, name, fingerprint)
+    new = version is None
+    if version is None:
+        run_id, uri = _run(client, lake.experiments + experiment, fingerprint, parameters, train())
+        version = _register(name, uri, run_id, fingerprint)
+    with effect("model", f"{name}@{CHAMPION}"):
+        client.set_registered_model_alias(name, CHAMPION, version.version)
+    figures = client.get_run(version.run_id).data.metrics
+    return Registered(name, int(version.version), CHAMPION, dict(figures), new)
+
+
+def champion(lake: Lake, model: str) -> tuple[int, Any]:
+    """Version and estimator of the model that is `champion`. Raises TaskError where there is none."""
+    import mlflow
+    from mlflow.exceptions import MlflowException
+
+    client = _client()
+    name = lake.models + model
+    try:
+        version = client.get_model_version_by_alias(name, CHAMPION)
+    except MlflowException as error:
+        raise TaskError(f"there is no model {name}@{CHAMPION}: run the task that trains it first") from error
+    return int(version.version), mlflow.sklearn.load_model(f"models:/{name}/{version.version}")
+
+
+def _client() -> MlflowClient:
+    # Set before MLflow is imported: bars and hints would stand between the lines that people read.
+    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+    import mlflow
+    from mlflow.utils.databricks_utils import is_in_databricks_runtime
+
+    for noisy in ("mlflow", "alembic"):
+        logging.getLogger(noisy).setLevel(logging.ERROR)
+    if not (mlflow.is_tracking_uri_set() or is_in_databricks_runtime()):
+        raise TaskError("MLFLOW_TRACKING_URI is not set: the cluster must say where models are tracked")
+    return mlflow.MlflowClient()
+
+
+def _find(client: MlflowClient, name: str, fingerprint: str) -> ModelVersion | None:
+    """The newest version with that fingerprint."""
+    found = client.search_model_versions(f"name = '{name}'")
+    for version in sorted(found, key=lambda one: int(one.version), reverse=True):
+        # Unity Catalog leaves tags out of search results
+        full = client.get_model_version(name, version.version)
+        if full.tags.get(FINGERPRINT) == fingerprint:
+            return full
+    return None
+
+
+def _run(
+    client: MlflowClient, experiment: str, fingerprint: str, parameters: Mapping[str, Any], trained: Trained
+) -> tuple[str, str]:
+    """Id of a finished run that holds parameters, figures and model, and the model's URI."""
+    import mlflow
+    import sklearn
+    import skops
+    from mlflow.models import infer_signature
+
+    with effect("model", f"run of {experiment}"):
+        experiment_id = _experiment(client, experiment)
+        for left in client.search_runs(
+            [experiment_id], f"tags.{FINGERPRINT} = '{fingerprint}' and attributes.status = 'RUNNING'"
+        ):
+            client.set_terminated(left.info.run_id, "KILLED")
+        with mlflow.start_run(experiment_id=experiment_id, tags={FINGERPRINT: fingerprint}) as run:
+            mlflow.log_params(dict(parameters))
+            mlflow.log_metrics(dict(trained.figures))
+            logged = mlflow.sklearn.log_model(
+                trained.estimator,
+                name="model",
+                signature=infer_signature(trained.example, trained.answers),
+                input_example=trained.example,
+                serialization_format="skops",
+                skops_trusted_types=TRUSTED_TYPES,
+                # stated, since finding them out takes MLflow a process of its own
+                pip_requirements=[f"scikit-learn=={sklearn.__version__}", f"skops=={skops.__version__}"],
+            )
+    return run.info.run_id, logged.model_uri
+
+
+def _experiment(client: MlflowClient, name: str) -> str:
+    found = client.get_experiment_by_name(name)
+    if found is not None:
+        return found.experiment_id
+    return client.create_experiment(name, artifact_location=_artifacts_beside_database())
+
+
+def _artifacts_beside_database() -> str | None:
+    """Where the tracking store is a local database, artifacts go beside it and not, as by default, to the current
+    folder; any other store has a place of its own for them."""
+    import mlflow
+
+    uri = mlflow.get_tracking_uri()
+    if not uri.startswith("sqlite:///"):
+        return None
+    return (Path(uri.removeprefix("sqlite:///")).parent / "artifacts").absolute().as_uri()
+
+
+def _register(name: str, uri: str, run_id: str, fingerprint: str) -> ModelVersion:
+    import mlflow
+
+    with effect("model", name):
+        return mlflow.register_model(uri, name, tags={FINGERPRINT: fingerprint})

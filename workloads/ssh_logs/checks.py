@@ -1,0 +1,168 @@
+"""What must hold of the outputs of `ssh-logs`."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from workloads.lakehouse.checks import Check, Outputs
+from workloads.lakehouse.tables import Table
+from workloads.ssh_logs.schemas import EVENTS, FILES, GOLD_EVENTS, QUARANTINE, RECORDS, SCORES, WINDOW_KEY, WINDOWS
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
+PARQUET = "bronze/processed/raw_logs.parquet"
+JSON = "silver/structured_logs/structured_logs.json"
+CSV = "gold/final_data/openssh_logs_final.csv"
+PICKLE = "models/anomaly_model.pkl"
+
+LOGHUB_COLUMNS = ["LineId", "Date", "Day", "Time", "Component", "Pid", "Content", "EventId", "EventTemplate"]
+WINDOW = [column.name for column in WINDOW_KEY]
+
+
+def _files_accounted(outputs: Outputs) -> int:
+    counted = outputs.table(RECORDS).select("file").unionAll(outputs.table(QUARANTINE).select("file"))
+    found = counted.groupBy("file").count()
+    expected = "lines + CASE WHEN damage IS NULL THEN 0 ELSE 1 END - duplicates"
+    both = outputs.table(FILES).withColumn("listed", _true()).join(found, "file", "full")
+    wrong = f"listed IS NULL OR {expected} <> coalesce(`count`, 0) OR {expected} <> records + quarantined"
+    return both.where(wrong).count()
+
+
+def _records_unique(outputs: Outputs) -> int:
+    ids = outputs.table(RECORDS).select("record_id").unionAll(outputs.table(QUARANTINE).select("record_id"))
+    return ids.groupBy("record_id").count().where("`count` > 1").count()
+
+
+def _same_rows(one: Table, other: Table, key: list[str]) -> Callable[[Outputs], int]:
+    """Keys that the two tables do not have equally often."""
+
+    def violations(outputs: Outputs) -> int:
+        from pyspark.sql import functions as fn
+
+        plus = outputs.table(one).select(*key, fn.lit(1).alias("n"))
+        minus = outputs.table(other).select(*key, fn.lit(-1).alias("n"))
+        return plus.unionAll(minus).groupBy(*key).agg(fn.sum("n").alias("n")).where("n <> 0").count()
+
+    return violations
+
+
+def _numbered_without_gap(outputs: Outputs) -> int:
+    from pyspark.sql import functions as fn
+
+    (row,) = (
+        outputs.table(GOLD_EVENTS)
+        .agg(fn.count("*").alias("rows"), fn.countDistinct("line_id").alias("ids"), fn.max("line_id").alias("last"))
+        .collect()
+    )
+    return abs(row["rows"] - row["ids"]) + abs(row["rows"] - (row["last"] or 0))
+
+
+def _templates_identify(outputs: Outputs) -> int:
+    pairs = outputs.table(GOLD_EVENTS).select("event_id", "event_template").distinct()
+    return sum(pairs.groupBy(name).count().where("`count` > 1").count() for name in pairs.columns)
+
+
+def _windows_complete(outputs: Outputs) -> int:
+    from pyspark.sql import functions as fn
+
+    named = outputs.table(GOLD_EVENTS).where("source_address IS NOT NULL")
+    expected = _number(named.agg(fn.sum("repeat_count")))
+    return abs(expected - _number(outputs.table(WINDOWS).agg(fn.sum("events"))))
+
+
+def _scores_in_range(outputs: Outputs) -> int:
+    return outputs.table(SCORES).where("score IS NULL OR NOT score BETWEEN 0 AND 1 OR is_anomaly IS NULL").count()
+
+
+def _csv_has_every_event(outputs: Outputs) -> int:
+    with outputs.file(CSV).open(newline="", encoding="utf-8") as stream:
+        rows = sum(1 for _ in csv.reader(stream)) - 1
+    return abs(rows - outputs.table(GOLD_EVENTS).count())
+
+
+def _csv_well_formed(outputs: Outputs) -> int:
+    with outputs.file(CSV).open(newline="", encoding="utf-8") as stream:
+        rows = csv.reader(stream, strict=True)
+        header = next(rows, [])
+        if header[: len(LOGHUB_COLUMNS)] != LOGHUB_COLUMNS:
+            return 1
+        return sum(len(row) != len(header) or row[0] != str(number) for number, row in enumerate(rows, 1))
+
+
+def _json_well_formed(outputs: Outputs) -> int:
+    def wrong(line: str) -> bool:
+        try:
+            return not json.loads(line)["record_id"]
+        except (ValueError, KeyError, TypeError):
+            return True
+
+    with outputs.file(JSON).open(encoding="utf-8", newline="\n") as stream:
+        return sum(map(wrong, stream))
+
+
+def _exports_agree(outputs: Outputs) -> int:
+    import pyarrow.parquet as pq
+
+    records = pq.ParquetFile(outputs.file(PARQUET)).metadata.num_rows
+    with outputs.file(JSON).open("rb") as stream:
+        return abs(records - sum(1 for _ in stream))
+
+
+def _model_exported(outputs: Outputs) -> int:
+    return int(outputs.file(PICKLE).stat().st_size == 0)
+
+
+def _true():
+    from pyspark.sql import functions as fn
+
+    return fn.lit(True)
+
+
+def _number(frame: DataFrame) -> int:
+    return int(frame.collect()[0][0] or 0)
+
+
+CHECKS = (
+    Check(
+        "files-accounted",
+        "every line of every file is a record, in quarantine or a duplicate",
+        "tables",
+        _files_accounted,
+    ),
+    Check("records-unique", "no record stands twice", "tables", _records_unique),
+    Check(
+        "silver-complete",
+        "every record is one event of silver",
+        "tables",
+        _same_rows(RECORDS, EVENTS, ["record_id"]),
+    ),
+    Check(
+        "gold-complete",
+        "every event of silver is one event of gold",
+        "tables",
+        _same_rows(EVENTS, GOLD_EVENTS, ["record_id"]),
+    ),
+    Check("gold-numbered", "events are numbered from 1 without a gap", "tables", _numbered_without_gap),
+    Check(
+        "templates-identify", "an event id stands for one template, and it for one id", "tables", _templates_identify
+    ),
+    Check("windows-complete", "every event that names a source counts in one window", "tables", _windows_complete),
+    Check("scores-complete", "every window has one score", "tables", _same_rows(WINDOWS, SCORES, WINDOW)),
+    Check("scores-in-range", "scores lie between 0 and 1", "tables", _scores_in_range),
+    Check("csv-complete", "the CSV file has a row for every event of gold", "tables", _csv_has_every_event),
+    Check(
+        "csv-well-formed",
+        "the CSV file has one header, with LogHub's columns first, and numbered rows of its width",
+        "files",
+        _csv_well_formed,
+    ),
+    Check(
+        "json-well-formed", "every line of the JSON file is an object with its record's id", "files", _json_well_formed
+    ),
+    Check("exports-agree", "the exports of bronze and silver have as many rows", "files", _exports_agree),
+    Check("model-exported", "the model's file is there and holds something", "files", _model_exported),
+)
