@@ -1,6 +1,7 @@
 """Faults of the simulated cloud, for tests and exercises: `python -m simulator.faults add|list|clear`."""
 
 import argparse
+import fnmatch
 import json
 import os
 import signal
@@ -11,6 +12,7 @@ from typing import get_args
 from simulator.state import CloudError, FaultKind, Operation, cloud, schedule_fault
 
 SLOW_SECONDS = 3.0
+COLUMNS = ("operation", "type_pattern", "nth", "kind", "seen")
 
 
 def take(operation: Operation, type_: str) -> FaultKind | None:
@@ -18,8 +20,14 @@ def take(operation: Operation, type_: str) -> FaultKind | None:
 
     Raises CloudError for `fail` and `throttle`, waits for `slow`; the `kill-…` kinds are left to the caller.
     """
+    due: FaultKind | None = None
     with cloud() as now:
-        due = now.take_fault(operation, type_)
+        for number, pattern, nth, kind, seen in now.execute(
+            "SELECT number, type_pattern, nth, kind, seen FROM faults WHERE operation = ?", operation
+        ):
+            if fnmatch.fnmatchcase(type_, pattern):
+                now.execute("UPDATE faults SET seen = ? WHERE number = ?", seen + 1, number)
+                due = kind if seen + 1 == nth else due
     if due == "fail":
         raise CloudError(f"scheduled fault (simulated): the {operation} of {type_} failed with status 500")
     if due == "throttle":
@@ -50,8 +58,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         schedule_fault(chosen.operation, chosen.type, chosen.nth, chosen.kind)
     with cloud() as now:
         if chosen.command == "clear":
-            now.clear_faults()
-        print(json.dumps(now.faults(), indent=2))
+            now.execute("DELETE FROM faults")
+        rows = now.execute(f"SELECT {', '.join(COLUMNS)} FROM faults ORDER BY number")  # noqa: S608 - names of our own
+    print(json.dumps([dict(zip(COLUMNS, row, strict=True)) for row in rows], indent=2))
 
 
 if __name__ == "__main__":

@@ -8,13 +8,13 @@ import importlib.util
 import json
 import re
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from simulator import properties
-from simulator.azure import guid
-from simulator.state import Cloud, CloudError, Kind, Package, Resource
+from simulator.azure_rules import guid
+from simulator.kinds import Kind, Package
+from simulator.state import Cloud, CloudError, Resource
 
 CLUSTER = "azure-native:containerservice:ManagedCluster"
 NAMESPACE = "kubernetes:core/v1:Namespace"
@@ -92,12 +92,8 @@ def _invalid(resource: Resource, message: str) -> CloudError:
 
 def _object(cloud: Cloud, resource: Resource) -> dict[str, Any]:
     old = cloud.get(resource.key)
-    before = old.computed["metadata"] if old else {}
-    added = {
-        "uid": guid(resource.key),
-        "creationTimestamp": before.get("creationTimestamp") or datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
-        "resourceVersion": str(int(before.get("resourceVersion", 0)) + 1),
-    }
+    version = int(old.computed["metadata"]["resourceVersion"]) + 1 if old else 1
+    added = {"uid": guid(resource.key), "resourceVersion": str(version)}
     namespace, _, name = resource.id.rpartition("/")
     named = {"name": name, "namespace": namespace} if namespace else {"name": name}
     return {"metadata": {**_metadata(resource.inputs), **named, **added}}

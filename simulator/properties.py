@@ -18,17 +18,15 @@ from google.protobuf import struct_pb2
 
 # The sentinels of pulumi/sdk/go/common/resource/plugin/rpc.go and .../resource/sig
 UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
-UNKNOWNS = frozenset(
-    {
-        UNKNOWN,
-        "1c4a061d-8072-4f0a-a4cb-0ff528b18fe7",  # boolean
-        "3eeb2bf0-c639-47a8-9e75-3b44932eb421",  # number
-        "6a19a0b0-7e62-4c92-b797-7f8e31da9cc2",  # array
-        "030794c1-ac77-496b-92df-f27374a8bd58",  # asset
-        "e48ece36-62e2-4504-bad9-02848725956a",  # archive
-        "dd056dcd-154b-4c76-9bd3-c8f88648b5ff",  # object
-    }
-)
+UNKNOWNS = {
+    UNKNOWN,  # of text
+    "1c4a061d-8072-4f0a-a4cb-0ff528b18fe7",  # truth value
+    "3eeb2bf0-c639-47a8-9e75-3b44932eb421",  # number
+    "6a19a0b0-7e62-4c92-b797-7f8e31da9cc2",  # list
+    "030794c1-ac77-496b-92df-f27374a8bd58",  # asset
+    "e48ece36-62e2-4504-bad9-02848725956a",  # archive
+    "dd056dcd-154b-4c76-9bd3-c8f88648b5ff",  # object
+}
 SIGNATURE = "4dabf18193072939515e22adb298388d"
 SECRET = "1b47061264138c4ac30d75fd1eb44270"  # noqa: S105 - the wire's mark of a secret, not one
 OUTPUT = "d0e6a833031e9bbcd3f4e8bde6ca49a4"
@@ -192,7 +190,15 @@ def _check(value: Any, annotation: ast.expr, module: Path, path: str) -> list[Pr
     if value is None or value == UNKNOWN or (isinstance(value, dict) and SIGNATURE in value):
         return []
     choices = list(_alternatives(annotation))
-    found = [_check_as(value, choice, module, path) for choice in _by_discriminator(value, choices, module)]
+    if isinstance(value, dict) and len(choices) > 1:
+        constants = {choice: _constants(choice, module) for choice in choices}
+        fitting = [c for c in choices if any(value.get(key) == known for key, known in constants[c].items())]
+        if not fitting and all(constants.values()):
+            (key, _), *_ = constants[choices[0]].items()
+            known = ", ".join(sorted(values[key] for values in constants.values()))
+            return [(join(path, key), f"{value.get(key)!r} is none of {known}")]
+        choices = fitting or choices
+    found = [_check_as(value, choice, module, path) for choice in choices]
     fits = [problems for problems in found if problems is not None]
     if fits:
         return min(fits, key=len)
@@ -217,18 +223,11 @@ def _class_name(annotation: ast.expr) -> str | None:
     return annotation.value if isinstance(annotation, ast.Constant) and isinstance(annotation.value, str) else None
 
 
-def _by_discriminator(value: Any, choices: list[ast.expr], module: Path) -> list[ast.expr]:
-    """Of several object types, those whose constant property (`type: 'DatabricksJob'`) has the value given."""
-    inputs = module.with_name("_inputs.py")
-    named = {choice: name for choice in choices if (name := _class_name(choice)) and _class(inputs, name)}
-    if not isinstance(value, dict) or len(named) < 2:
-        return choices
-    matching = [
-        choice
-        for choice, name in named.items()
-        if any(p.constant is not None and value.get(key) == p.constant for key, p in fields(inputs, name).items())
-    ]
-    return matching or choices
+def _constants(annotation: ast.expr, module: Path) -> dict[str, str]:
+    """The properties of an args class that take one value only."""
+    inputs, name = module.with_name("_inputs.py"), _class_name(annotation)
+    declared = fields(inputs, name) if name and _class(inputs, name) else {}
+    return {key: p.constant for key, p in declared.items() if p.constant}
 
 
 def _check_as(value: Any, annotation: ast.expr, module: Path, path: str) -> list[Problem] | None:
@@ -253,11 +252,9 @@ def _check_as(value: Any, annotation: ast.expr, module: Path, path: str) -> list
         return [] if str(value) in values else [(path, f"{value!r} is not one of {', '.join(values)}")]
     if not isinstance(value, dict):
         return None
-    problems = list(_check_object(value, module, name, path))
-    constants = {key: p.constant for key, p in fields(module.with_name("_inputs.py"), name).items() if p.constant}
-    problems += [
+    wrong = [
         (join(path, key), f"{value[key]!r} is not {constant!r}")
-        for key, constant in constants.items()
+        for key, constant in _constants(annotation, module).items()
         if value.get(key) not in (None, constant, UNKNOWN)
     ]
-    return problems
+    return wrong or list(_check_object(value, module, name, path))

@@ -22,6 +22,7 @@ from google.protobuf import empty_pb2
 from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc
 
 from simulator import faults, state
+from simulator.kinds import Package
 from simulator.properties import (
     UNKNOWN,
     Problem,
@@ -30,7 +31,7 @@ from simulator.properties import (
     from_struct,
     to_struct,
 )
-from simulator.state import Cloud, CloudError, Package
+from simulator.state import Cloud, CloudError
 
 CLASSES = {"azure-native": "Azure", "databricks": "Databricks", "kubernetes": "Kubernetes"}
 MESSAGE_BYTES = 400 << 20  # the engine's own limit
