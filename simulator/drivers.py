@@ -211,5 +211,5 @@ class Driver:
             self._process.wait(STOP_SECONDS)
         self.kill()
         self._process.wait()
-        with self._orders:
+        with self._orders, contextlib.suppress(BrokenPipeError):  # of an order that was never read
             self._process.stdin.close()

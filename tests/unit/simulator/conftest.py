@@ -54,6 +54,16 @@ def wait(marks, name):
     while not (marks / f"{name}-ends").exists():
         time.sleep(0.01)
 
+def hold(marks):
+    "Holds the pipe open as long as its process lives."
+    if (marks / "held").exists():
+        return
+    pipe = (marks / "pipe").open("wb", buffering=0)
+    pipe.write(b"x")
+    (marks / "held").touch()
+    while True:
+        time.sleep(60)
+
 def meet(marks, own, other):
     "Ends only while the other runs as well."
     (marks / f"{own}-runs").touch()
@@ -63,9 +73,6 @@ def meet(marks, own, other):
 def die(marks, number="9"):
     os.kill(os.getpid(), int(number))
     time.sleep(60)
-
-def quit(marks, code):
-    os._exit(int(code))
 
 def quit_once(marks):
     if not (marks / "quit").exists():
@@ -123,8 +130,43 @@ def task(key: str, *parameters: str, after: tuple[str, ...] = (), **more: Any) -
     } | more
 
 
+def ended(client: WorkspaceClient, run_id: int) -> Run:
+    """The run once it has ended."""
+    while True:
+        run = client.jobs.get_run(run_id, include_history=True)
+        if run.state.life_cycle_state.value in ("TERMINATED", "INTERNAL_ERROR", "SKIPPED"):
+            return run
+        time.sleep(0.02)
+
+
+def appears(path: Path) -> None:
+    """Wait for a file."""
+    while not path.exists():
+        time.sleep(0.01)
+
+
+def latest(run: Run) -> dict[str, RunTask]:
+    """The last attempt of each task."""
+    return {item.task_key: item for item in run.tasks}
+
+
+def results(run: Run) -> dict[str, str]:
+    """How each task ended."""
+    return {key: item.state.result_state.value for key, item in latest(run).items()}
+
+
+def output(client: WorkspaceClient, run: Run, key: str) -> RunOutput:
+    """What the last attempt of a task gave out."""
+    return client.jobs.get_run_output(latest(run)[key].run_id)
+
+
 class Home:
     """The simulated cloud of a test, and sessions on it."""
+
+    wheel = WHEEL
+    task, ended, appears, latest, results, output, write_wheel = map(
+        staticmethod, (task, ended, appears, latest, results, output, write_wheel)
+    )
 
     def __init__(self, path: Path):
         self.path, self.marks = path / "home", path / "marks"
@@ -187,33 +229,3 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Home]:
 def client(home: Home) -> WorkspaceClient:
     """A session on the home."""
     return home.session()
-
-
-def ended(client: WorkspaceClient, run_id: int) -> Run:
-    """The run once it has ended."""
-    while True:
-        run = client.jobs.get_run(run_id, include_history=True)
-        if run.state.life_cycle_state.value in ("TERMINATED", "INTERNAL_ERROR", "SKIPPED"):
-            return run
-        time.sleep(0.02)
-
-
-def appears(path: Path) -> None:
-    """Wait for a file."""
-    while not path.exists():
-        time.sleep(0.01)
-
-
-def latest(run: Run) -> dict[str, RunTask]:
-    """The last attempt of each task."""
-    return {item.task_key: item for item in run.tasks}
-
-
-def results(run: Run) -> dict[str, str]:
-    """How each task ended."""
-    return {key: item.state.result_state.value for key, item in latest(run).items()}
-
-
-def output(client: WorkspaceClient, run: Run, key: str) -> RunOutput:
-    """What the last attempt of a task gave out."""
-    return client.jobs.get_run_output(latest(run)[key].run_id)

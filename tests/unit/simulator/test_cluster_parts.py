@@ -1,0 +1,116 @@
+"""Parts of the cluster that need no driver process: errors for people, Java, tables in the warehouse, settings."""
+
+from __future__ import annotations
+
+import errno
+from pathlib import Path
+
+import pytest
+
+from simulator import cluster, drivers
+from simulator.cluster import ClusterError
+
+WORKER = """
+  An exception was thrown from the Python worker. Please see the stack trace below.
+Traceback (most recent call last):
+  File "worker.py", line 1, in main
+    parse(line)
+ValueError: line 7 has no time
+"""
+
+
+def full() -> OSError:
+    return OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_an_error_is_one_line(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    caused = RuntimeError("write failed")
+    caused.__cause__ = full()
+    space = f"No space left on device: free some disk space below {tmp_path}, then repair the run."
+    assert cluster.one_line(ValueError("no such column\nplan:\n  Relation")) == "ValueError: no such column"
+    assert cluster.one_line(ValueError()) == "ValueError"
+    assert cluster.one_line(RuntimeError(WORKER)) == "ValueError: line 7 has no time"
+    assert cluster.one_line(full()) == space
+    assert cluster.one_line(caused) == space
+    assert cluster.one_line(RuntimeError("java.io.IOException: No space left on device")) == space
+
+
+def java(folder: Path, says: str) -> None:
+    (folder / "bin").mkdir()
+    script = folder / "bin" / "java"
+    script.write_text(f"#!/bin/sh\necho '{says}' >&2\n")
+    script.chmod(0o755)
+
+
+def test_java_that_is_missing_or_old_is_one_line(monkeypatch, tmp_path):
+    monkeypatch.setenv("JAVA_HOME", str(tmp_path))
+    with pytest.raises(ClusterError, match=f"JAVA_HOME={tmp_path} holds no Java: Spark needs Java 17 or 21"):
+        cluster.require_java()
+    java(tmp_path, 'openjdk version "1.8.0_292"')
+    with pytest.raises(ClusterError, match=r"Spark needs Java 17 or 21, and .*/bin/java says"):
+        cluster.require_java()
+    (tmp_path / "bin" / "java").write_text("#!/bin/sh\necho 'openjdk version \"17.0.15\"' >&2\n")
+    cluster.require_java()
+    monkeypatch.delenv("JAVA_HOME")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(ClusterError, match="no Java found on PATH or by JAVA_HOME"):
+        cluster.require_java()
+
+
+def test_delta_jars_that_are_missing_are_one_line(tmp_path):
+    settings = {"warehouse": str(tmp_path), "jars": []}
+    with pytest.raises(ClusterError, match="MEDALLION_SPARK_JARS names no Delta jars: run `make setup`"):
+        cluster.SparkSessionOfCluster(settings)
+    with pytest.raises(ClusterError, match=r"Delta jar /none\.jar is missing"):
+        cluster.SparkSessionOfCluster(settings | {"jars": ["/none.jar"]})
+
+
+def test_a_table_that_was_never_committed_is_removed(tmp_path):
+    def table(name: str, *commits: str) -> Path:
+        log = tmp_path / name / "_delta_log"
+        log.mkdir(parents=True)
+        for commit in commits:
+            (log / commit).touch()
+        (tmp_path / name / "part-0.parquet").touch()
+        return log.parent
+
+    kept = table("bronze.db/events", "00000000000000000000.json")
+    cleaned = table("gold.db/old", "00000000000000000010.checkpoint.parquet")
+    killed = table("silver.db/half")
+    (tmp_path / "silver.db" / "data-only").mkdir()
+    assert cluster.committed_tables(tmp_path) == [("bronze", "events", kept), ("gold", "old", cleaned)]
+    cluster.remove_unborn_tables(tmp_path)
+    assert kept.exists()
+    assert cleaned.exists()
+    assert not killed.exists()
+    assert list((tmp_path / "silver.db").iterdir()) == []
+    assert cluster.committed_tables(tmp_path / "none") == []
+
+
+@pytest.mark.parametrize(
+    ("key", "kept"),
+    [
+        ("spark.sql.shuffle.partitions", True),
+        ("spark.databricks.delta.schema.autoMerge.enabled", True),
+        ("spark.databricks.io.cache.enabled", False),
+        ("spark.hadoop.fs.azure.account.auth.type", False),
+        ("spark.driver.memory", False),
+        ("spark.executor.cores", False),
+        ("spark.master", False),
+    ],
+)
+def test_settings_that_only_mean_something_in_the_cloud_are_dropped(home, key, kept):
+    home.deploy(home.task("a"), spark_conf={key: "1"})
+    client = home.session()
+    home.ended(client, client.jobs.run_now(7).run_id)
+    log = (home.path / "clusters" / "1" / "driver.log").read_text()
+    assert (f"'{key}': '1'" in log) is kept
+
+
+def test_the_path_of_the_caller_stands_behind_the_wheel():
+    env = drivers.environment({"PYTHONPATH": "/x:/y", "PULUMI_HOME": "/p", "PATH": "/bin"}, {}, Path("/h"), Path("/s"))
+    assert env["PYTHONPATH"] == "/s:/x:/y"
+    assert env["PATH"] == "/bin"
+    assert "PULUMI_HOME" not in env
+    assert drivers.environment({}, {}, Path("/h"), Path("/s"))["PYTHONPATH"] == "/s"
