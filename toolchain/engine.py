@@ -6,6 +6,7 @@ import secrets
 import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path
 
 from toolchain import paths, pulumi, settings_copy, simulated
@@ -62,7 +63,8 @@ class Engine:
         )
         if done.returncode != 0:
             message = re.sub(r"\s+", " ", done.stderr).strip().removeprefix("error: ")
-            raise UserError(f"pulumi {arguments[0]} of stack {self.stack}: {message}")
+            words = " ".join(takewhile(lambda word: not word.startswith("-"), arguments))
+            raise UserError(f"pulumi {words} of stack {self.stack}: {message}")
         return done.stdout
 
 

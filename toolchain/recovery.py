@@ -34,7 +34,7 @@ class Lock:
 
     @classmethod
     def parse(cls, text: str) -> "Lock":
-        """Read a lock file. Raises `ValueError` or `KeyError` for anything else."""
+        """Read a lock file. Raises `ValueError`, `KeyError` or `TypeError` for anything else."""
         content = json.loads(text)
         return cls(int(content["pid"]), content["hostname"], content["username"], content["timestamp"])
 
@@ -81,7 +81,7 @@ def locks(target: Engine) -> list[Lock]:
             found.append(Lock.parse(path.read_text(encoding="utf-8")))
         except FileNotFoundError:
             continue  # its operation has ended just now
-        except (ValueError, KeyError) as error:
+        except (ValueError, KeyError, TypeError) as error:
             raise UserError(
                 f"{path}: not a lock that can be read; if no other command is at work on stack {target.stack}, "
                 f"run `make recover STACK={target.stack}`"
