@@ -123,7 +123,7 @@ class SparkSessionOfCluster:
     """
 
     def __init__(self, settings: dict[str, Any]):
-        """Start the session. `settings`: `warehouse`, `schemas`, `jars`, `memory`, `conf`, `tidy`."""
+        """Start the session. `settings`: `warehouse`, `schemas`, `jars`, `memory`, `conf`, `name`."""
         require_java()
         if not settings["jars"]:
             raise ClusterError("MEDALLION_SPARK_JARS names no Delta jars: run `make setup`.")
@@ -132,8 +132,6 @@ class SparkSessionOfCluster:
         self._warehouse = Path(settings["warehouse"])
         self._lock = threading.Lock()
         self._known: set[tuple[str, str]] = set()
-        if settings["tidy"]:
-            remove_unborn_tables(self._warehouse)
         self._spark = self._start(settings)
         for schema in settings["schemas"]:
             self._spark.sql(f"CREATE SCHEMA IF NOT EXISTS `{schema}`")
@@ -182,7 +180,7 @@ class SparkSessionOfCluster:
         name = f"`{schema}`.`{table}`"
         if self._spark.catalog.tableExists(name):
             return
-        place = folder.as_uri().replace("'", "\\'")
+        place = str(folder).replace("\\", "\\\\").replace("'", "\\'")
         self._spark.sql(f"CREATE TABLE {name} USING delta LOCATION '{place}'")
         # A table with a location is external; in Unity Catalog this one is managed (dropping it removes its files).
         session = self._spark._jsparkSession.sessionState()
@@ -236,7 +234,7 @@ def committed_tables(warehouse: Path) -> list[tuple[str, str, Path]]:
 
 
 def remove_unborn_tables(warehouse: Path) -> None:
-    """Remove folders of tables whose first write was killed before its commit.
+    """Remove folders of tables whose first write was killed before its commit; no driver may be at work there.
 
     Unity Catalog gives each new table a folder of its own; here the name decides, and Delta refuses one in use.
     """
