@@ -172,8 +172,9 @@ def _value(value: Any) -> Any:
 
 
 def _explain(error: ValidationError) -> str:
-    """The first of the errors as one line that names the key."""
-    first = error.errors()[0]
+    """One of the errors as one line that names the key: a misspelt key if there is one, for it hides a missing one."""
+    errors = error.errors()
+    first = next((each for each in errors if each["type"] == "extra_forbidden"), errors[0])
     path = [str(part) for part in first["loc"]]
     key = f"{PROJECT}:" + ".".join(path)
     if first["type"] == "extra_forbidden":

@@ -1,0 +1,154 @@
+"""A mock engine that records what a program declares."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import grpc
+import pulumi
+import pytest
+from pulumi.runtime import mocks
+
+from stacks.settings import Settings
+
+SUBSCRIPTION = "11111111-2222-3333-4444-555555555555"
+KUBECONFIG = "e30="  # {} in base64
+
+Inputs = Mapping[str, Any]
+
+
+class NotFoundError(grpc.RpcError):
+    """What the engine answers where a lookup finds nothing."""
+
+    def code(self) -> grpc.StatusCode:
+        return grpc.StatusCode.UNKNOWN
+
+    def details(self) -> str:
+        return "not found\nmore about it"
+
+
+@dataclass(frozen=True)
+class Declared:
+    """A resource as a program declared it."""
+
+    type: str
+    name: str
+    inputs: Inputs
+
+
+@dataclass
+class Engine(mocks.Mocks):
+    """Records every resource and every lookup; `existing` maps a lookup's token to what it finds."""
+
+    existing: Mapping[str, Inputs] = field(default_factory=dict)
+    resources: list[Declared] = field(default_factory=list)
+    calls: list[str] = field(default_factory=list)
+    outputs: Mapping[str, Any] = field(default_factory=dict)
+
+    def new_resource(self, args: mocks.MockResourceArgs) -> tuple[str, dict]:
+        """Answers with an id, and with the properties that the cloud would add."""
+        self.resources.append(Declared(args.typ, args.name, args.inputs))
+        return f"{args.name}-id", {**args.inputs, **self._added(args)}
+
+    def call(self, args: mocks.MockCallArgs) -> Inputs:
+        """Answers a lookup, or refuses it as the engine does where nothing is found."""
+        self.calls.append(args.token)
+        known = {
+            "azure-native:authorization:getClientConfig": {"subscriptionId": SUBSCRIPTION},
+            "azure-native:containerservice:listManagedClusterUserCredentials": {
+                "kubeconfigs": [{"name": "user", "value": KUBECONFIG}]
+            },
+            **self.existing,
+        }
+        if args.token not in known:
+            raise NotFoundError
+        return known[args.token]
+
+    @staticmethod
+    def _added(args: mocks.MockResourceArgs) -> dict[str, Any]:
+        kind = args.typ.split(":")[-1]
+        key = {"ManagedCluster": "resourceName", "UserAssignedIdentity": "resourceName"}.get(kind)
+        named = args.inputs.get(key or f"{kind[:1].lower()}{kind[1:]}Name", args.inputs.get("accountName"))
+        added: dict[str, Any] = {"name": named} if args.typ.startswith("azure-native") and named else {}
+        identity = args.inputs.get("identity") or {}
+        if "userAssignedIdentities" in identity:
+            added["identity"] = {**identity, "userAssignedIdentities": {}}
+        return added | {
+            "StorageAccount": {"primaryEndpoints": {"dfs": f"https://{named}.dfs.core.windows.net/"}},
+            "Workspace": {"workspaceUrl": "adb-1.azuredatabricks.net"},
+            "Factory": {"identity": {"type": "SystemAssigned", "principalId": "factory-principal"}},
+            "UserAssignedIdentity": {"principalId": f"{args.name}-principal", "clientId": f"{args.name}-client"},
+        }.get(kind, {})
+
+    def run(self, program: Callable[[], Mapping[str, Any] | None], *, stack: str = "local") -> Engine:
+        """Runs a program to its end and keeps what it returns. Raises what the program raises."""
+        mocks.set_mocks(self, project="medallion", stack=stack)
+
+        def keep(outputs: Mapping[str, Any]) -> None:
+            self.outputs = outputs
+
+        pulumi.runtime.test(lambda: pulumi.Output.all(**(program() or {})).apply(keep))()
+        return self
+
+    def of(self, kind: str) -> list[Declared]:
+        """The resources (components aside) whose type ends in that kind, by name."""
+        real = (r for r in self.resources if not r.type.startswith("medallion:"))
+        return sorted((r for r in real if r.type.split(":")[-1] == kind), key=lambda r: r.name)
+
+    def one(self, kind: str) -> Inputs:
+        """The inputs of the only resource of a kind."""
+        (only,) = self.of(kind)
+        return only.inputs
+
+    def inputs(self, name: str) -> Inputs:
+        """The inputs of the resource of that name that is no component."""
+        (only,) = [r for r in self.resources if r.name == name and not r.type.startswith("medallion:")]
+        return only.inputs
+
+
+@dataclass(frozen=True)
+class Recorder:
+    """Runs the whole program of a stack on a mock engine."""
+
+    root: Path
+    home: Path
+
+    def settings(self, stack: str, **changes: Any) -> Settings:
+        """The settings of a stack, with changes: section → new values of its keys, or a value."""
+        settings = Settings.load(self.root / f"Pulumi.{stack}.yaml")
+        for key, change in changes.items():
+            old = getattr(settings, key)
+            changed = {**old.model_dump(), **change} if hasattr(old, "model_dump") else change
+            settings = Settings.model_validate(settings.model_dump() | {key: changed})
+        return settings
+
+    def __call__(self, stack: str = "local", **changes: Any) -> Engine:
+        """What the stack declares with these settings, and its outputs."""
+        from stacks.place import Place
+        from stacks.program import declare
+        from workloads.spec import discover
+
+        place = Place(cloud="simulated", stack=stack, home=self.home, auth_type="azure-cli")
+        settings = self.settings(stack, **changes)
+        return Engine().run(lambda: declare(settings, place, discover()), stack=stack)
+
+
+@pytest.fixture(scope="session")
+def record(project_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Recorder:
+    """Runs the program of a stack, with changed settings where asked, and returns what it declared."""
+    return Recorder(root=project_root, home=tmp_path_factory.mktemp("home"))
+
+
+@pytest.fixture(scope="session")
+def stacks(record: Recorder) -> Mapping[str, Engine]:
+    """What each of the four stacks declares."""
+    return {stack: record(stack) for stack in ("local", "dev", "staging", "prod")}
+
+
+@pytest.fixture
+def engine() -> Engine:
+    """A mock engine, to run a part of a program."""
+    return Engine()

@@ -1,0 +1,109 @@
+"""Dashboards and alerts: over metrics of the catalogue, and in the form that Grafana and Prometheus take."""
+
+import json
+import re
+
+import pytest
+
+from dashboards import alerts, grafana, queries
+from workloads.lakehouse.metrics import BY_NAME
+from workloads.spec import Job, Task, Workload, discover
+
+
+def workload(name, *layers, schedule=None):
+    tasks = tuple(Task(key=f"{layer}_{n}", layer=layer) for n, layer in enumerate(layers))
+    return Workload(
+        name=name,
+        title=name.title(),
+        description="For the test.",
+        input_path="landing/x",
+        jobs=(Job(tasks=tasks, schedule=schedule),),
+    )
+
+
+@pytest.fixture(scope="module")
+def board():
+    return json.loads(grafana.files(discover())["pipeline-processing-time.json"])
+
+
+def expressions(board):
+    return [target["expr"] for panel in board["panels"] for target in panel.get("targets", [])]
+
+
+def test_the_dashboard_is_what_grafana_takes(board):
+    assert board["title"] == "Pipeline Processing Time"
+    assert board["uid"] == "pipeline-processing-time"
+    assert board["schemaVersion"] == 41
+    ids = [panel["id"] for panel in board["panels"]]
+    assert ids == list(range(1, len(ids) + 1))
+
+
+def test_ssh_logs_has_a_row_with_the_four_durations_that_the_original_shows(board):
+    titles = [(panel["type"], panel["title"]) for panel in board["panels"]]
+    start = titles.index(("row", "SSH logs"))
+    assert titles[start + 1 : start + 8] == [
+        ("stat", "Whole run"),
+        ("stat", "Since last success"),
+        ("timeseries", "Bronze layer"),
+        ("timeseries", "Silver layer"),
+        ("timeseries", "Gold layer"),
+        ("timeseries", "ML training"),
+        ("timeseries", "Validation"),
+    ]
+    assert 'medallion_task_duration_seconds{layer="ml",workload="ssh-logs"}' in expressions(board)
+
+
+def test_panels_do_not_overlap(board):
+    taken = set()
+    for panel in board["panels"]:
+        position = panel["gridPos"]
+        cells = {
+            (x, y)
+            for x in range(position["x"], position["x"] + position["w"])
+            for y in range(position["y"], position["y"] + position["h"])
+        }
+        assert max(x for x, _ in cells) < 24
+        assert not cells & taken
+        taken |= cells
+
+
+def test_every_query_is_over_the_catalogue(board):
+    rules = alerts.rules(discover())["groups"][0]["rules"]
+    for expression in (*expressions(board), *(rule["expr"] for rule in rules)):
+        metrics = re.findall(r"medallion_\w+", expression)
+        assert metrics
+        assert set(metrics) <= set(BY_NAME)
+
+
+def test_the_same_declarations_give_the_same_text_in_any_order():
+    one, other = workload("one", "bronze"), workload("two", "gold")
+    assert grafana.files([one, other]) == grafana.files([other, one])
+
+
+def test_only_layers_that_a_workload_has_get_a_panel():
+    board = json.loads(grafana.files([workload("one", "gold", "bronze")])["pipeline-processing-time.json"])
+    assert [panel["title"] for panel in board["panels"] if panel["type"] == "timeseries"] == [
+        "Bronze layer",
+        "Gold layer",
+    ]
+
+
+def test_a_label_that_a_metric_does_not_have_is_refused():
+    with pytest.raises(ValueError, match=r"^medallion_task_duration_seconds has no label 'pod'; it has workload"):
+        queries.select(queries.DURATION, pod="x")
+
+
+def test_a_metric_without_labels_is_its_name():
+    assert queries.select(queries.DURATION) == "medallion_task_duration_seconds"
+
+
+def test_workloads_with_a_schedule_can_be_late():
+    rules = alerts.rules([workload("daily", "bronze", schedule="0 0 2 * * ?"), workload("asked", "bronze")])
+    by_alert = {rule["alert"]: rule for rule in rules["groups"][0]["rules"]}
+    assert {name: rule["expr"] for name, rule in by_alert.items()} == {
+        "TaskChecksFailed": "medallion_task_checks_failed > 0",
+        "TaskWithoutRecords": "medallion_task_records_in == 0",
+        "TaskLate": 'time() - medallion_task_success_timestamp_seconds{workload="daily"} > 93600',
+    }
+    assert {rule["labels"]["severity"] for rule in by_alert.values()} == {"critical", "warning"}
+    assert all("$labels.task" in rule["annotations"]["summary"] for rule in by_alert.values())

@@ -1,0 +1,101 @@
+"""Existing infrastructure is used, not created; and a stack does not take its own for somebody else's."""
+
+import pytest
+
+from components.existing import ExistingError
+from stacks import program
+from stacks.place import Place
+from workloads.spec import discover
+
+LOOKUPS = {
+    "resource_group": ("azure-native:resources:getResourceGroup", {"name": "de-log-processing-rg"}),
+    "data_lake": (
+        "azure-native:storage:getStorageAccount",
+        {
+            "name": "delogprocessingdatalake",
+            "id": "lake-id",
+            "primaryEndpoints": {"dfs": "https://delogprocessingdatalake.dfs.core.windows.net/"},
+        },
+    ),
+    "workspace": (
+        "azure-native:databricks:getWorkspace",
+        {"name": "de-log-processing-databricks", "id": "workspace-id", "workspaceUrl": "adb-7.azuredatabricks.net"},
+    ),
+    "data_factory": ("azure-native:datafactory:getFactory", {"name": "de-log-processing-adf", "id": "factory-id"}),
+    "aks_cluster": (
+        "azure-native:containerservice:getManagedCluster",
+        {"name": "de-log-processing-aks", "id": "aks-id"},
+    ),
+}
+EXISTING = {"catalog": "logs", **{key: found["name"] for key, (_, found) in LOOKUPS.items()}}
+
+
+def facts(**tags):
+    """What lookups find; `tags` maps settings to tags of what they name."""
+    return {token: {**found, "tags": tags.get(key, {})} for key, (token, found) in LOOKUPS.items()}
+
+
+def run(engine, record, known, existing=EXISTING):
+    """Runs the program of `dev` where those lookups find something."""
+    engine.existing = known
+    settings = record.settings("dev", existing=existing)
+    place = Place(cloud="simulated", stack="dev", home=record.home, auth_type="azure-cli")
+    return engine.run(lambda: program.declare(settings, place, discover()), stack="dev")
+
+
+def refusal(engine, record, known):
+    """The message with which the program refuses, before it has declared anything."""
+    with pytest.raises(ExistingError) as error:
+        run(engine, record, known)
+    assert engine.resources == []
+    return str(error.value)
+
+
+def test_only_code_jobs_pipelines_and_pods_are_declared_on_what_exists(engine, record):
+    run(engine, record, facts())
+    declared = {r.type for r in engine.resources if not r.type.startswith(("medallion:", "kubernetes:"))}
+    assert declared == {
+        "azure-native:datafactory:LinkedService",
+        "azure-native:datafactory:Pipeline",
+        "databricks:index/file:File",
+        "databricks:index/job:Job",
+        "pulumi:providers:databricks",
+        "pulumi:providers:kubernetes",
+    }
+    assert engine.outputs["resource_group"] == "de-log-processing-rg"
+    assert engine.outputs["lake_account"] == "delogprocessingdatalake"
+    assert engine.outputs["databricks_host"] == "https://adb-7.azuredatabricks.net"
+    assert engine.outputs["catalog"] == "logs"
+    assert engine.outputs["aks_cluster"] == "de-log-processing-aks"
+    assert engine.outputs["wheel"].startswith("/Volumes/logs/models/files/wheels/")
+    assert engine.one("Pipeline")["factoryName"] == "de-log-processing-adf"
+    assert engine.one("Pipeline")["resourceGroupName"] == "de-log-processing-rg"
+
+
+@pytest.mark.parametrize("missing", sorted(LOOKUPS))
+def test_what_is_not_there_is_one_line_before_anything_is_declared(engine, record, missing):
+    known = {token: found for token, found in facts().items() if token != LOOKUPS[missing][0]}
+    name = EXISTING[missing]
+    message = refusal(engine, record, known)
+    assert message.startswith(f"existing.{missing}: {name!r} cannot be used: ")
+    assert "\n" not in message
+
+
+@pytest.mark.parametrize("own", sorted(LOOKUPS))
+def test_what_this_stack_created_is_refused(engine, record, own):
+    message = refusal(engine, record, facts(**{own: {"managed-by": "pulumi-medallion-dev"}}))
+    assert message == (
+        f"existing.{own}: this stack created {EXISTING[own]!r} itself and would delete it; hand it over first"
+        " (another 'managed-by' tag, and `pulumi state delete`)"
+    )
+
+
+def test_what_another_stack_created_may_be_used(engine, record):
+    run(engine, record, facts(**{key: {"managed-by": "pulumi-medallion-staging"} for key in LOOKUPS}))
+    assert engine.of("StorageAccount") == []
+
+
+def test_a_part_that_exists_is_used_by_those_that_do_not(engine, record):
+    run(engine, record, facts(), {"resource_group": "de-log-processing-rg"})
+    assert engine.of("ResourceGroup") == []
+    assert engine.one("StorageAccount")["resourceGroupName"] == "de-log-processing-rg"

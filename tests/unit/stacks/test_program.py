@@ -1,0 +1,193 @@
+"""The whole program on a mock engine: what each stack declares, and what each setting changes."""
+
+from collections import Counter
+
+import pulumi
+import pytest
+
+from stacks import program
+from stacks.outputs import Outputs
+from stacks.place import Place
+from workloads.spec import discover
+
+COUNTS = {
+    "azure-native:authorization:RoleAssignment": 3,
+    "azure-native:containerservice:ManagedCluster": 1,
+    "azure-native:databricks:AccessConnector": 1,
+    "azure-native:databricks:Workspace": 1,
+    "azure-native:datafactory:Factory": 1,
+    "azure-native:datafactory:LinkedService": 2,
+    "azure-native:datafactory:Pipeline": 1,
+    "azure-native:managedidentity:UserAssignedIdentity": 2,
+    "azure-native:resources:ResourceGroup": 1,
+    "azure-native:storage:BlobContainer": 8,
+    "azure-native:storage:BlobServiceProperties": 1,
+    "azure-native:storage:StorageAccount": 1,
+    "databricks:index/catalog:Catalog": 1,
+    "databricks:index/externalLocation:ExternalLocation": 8,
+    "databricks:index/file:File": 1,
+    "databricks:index/job:Job": 1,
+    "databricks:index/schema:Schema": 7,
+    "databricks:index/storageCredential:StorageCredential": 1,
+    "databricks:index/volume:Volume": 7,
+    "kubernetes:apps/v1:Deployment": 3,
+    "kubernetes:batch/v1:CronJob": 1,
+    "kubernetes:core/v1:ConfigMap": 3,
+    "kubernetes:core/v1:Namespace": 1,
+    "kubernetes:core/v1:Service": 3,
+    "kubernetes:core/v1:ServiceAccount": 1,
+    "kubernetes:networking.k8s.io/v1:NetworkPolicy": 1,
+    "pulumi:providers:databricks": 1,
+    "pulumi:providers:kubernetes": 1,
+}
+
+
+@pytest.mark.parametrize("stack", ["local", "dev", "staging", "prod"])
+def test_every_stack_has_the_same_parts(stacks, stack):
+    assert Counter(r.type for r in stacks[stack].resources if not r.type.startswith("medallion:")) == COUNTS
+
+
+@pytest.mark.parametrize("stack", ["local", "dev", "staging", "prod"])
+def test_outputs_are_those_that_are_documented(stacks, stack):
+    outputs = Outputs.model_validate(stacks[stack].outputs)
+    assert outputs.environment == stack
+    assert outputs.databricks_host == "https://adb-1.azuredatabricks.net"
+    assert outputs.catalog == f"medallion_{stack}"
+    assert outputs.volumes == f"/Volumes/medallion_{stack}"
+    assert outputs.jobs == {"ssh-logs": "job-ssh-logs-id"}
+    assert outputs.pipelines == {"ssh-logs": "ssh_logs"}
+    assert outputs.lake_endpoint == f"https://{outputs.lake_account}.dfs.core.windows.net/"
+    assert outputs.grafana_url == f"http://grafana-service.medallion-{stack}.svc.cluster.local:3000"
+
+
+def test_every_output_is_described():
+    assert all(field.description for field in Outputs.model_fields.values())
+
+
+def test_stacks_differ_as_the_design_says(stacks):
+    def differing(engine):
+        cluster = engine.one("Job")["jobClusters"][0]["newCluster"]
+        return {
+            "redundancy": engine.one("StorageAccount")["sku"]["name"],
+            "spot": cluster["azureAttributes"]["availability"] == "SPOT_WITH_FALLBACK_AZURE",
+            "workers": cluster["numWorkers"],
+            "schedules": engine.one("Job")["schedule"]["pauseStatus"],
+            "allow-list": "authorizedIPRanges" in engine.one("ManagedCluster")["apiServerAccessProfile"],
+            "zones": engine.one("ManagedCluster")["agentPoolProfiles"][0].get("availabilityZones"),
+            "tier": engine.one("ManagedCluster")["sku"]["tier"],
+        }
+
+    keys = ("redundancy", "spot", "workers", "schedules", "allow-list", "zones", "tier")
+    rows = {
+        "local": ("Standard_LRS", False, 1, "UNPAUSED", False, None, "Free"),
+        "dev": ("Standard_LRS", True, 2, "PAUSED", True, None, "Free"),
+        "staging": ("Standard_ZRS", True, 2, "UNPAUSED", True, ["1", "2"], "Standard"),
+        "prod": ("Standard_ZRS", False, 4, "UNPAUSED", True, ["1", "2", "3"], "Standard"),
+    }
+    assert {stack: differing(engine) for stack, engine in stacks.items()} == {
+        stack: dict(zip(keys, row, strict=True)) for stack, row in rows.items()
+    }
+
+
+def test_everything_that_can_be_tagged_names_stack_and_owner(stacks):
+    tagged = [r for r in stacks["prod"].resources if r.type.startswith("azure-native:") and "location" in r.inputs]
+    assert len(tagged) == 8
+    for resource in tagged:
+        assert resource.inputs["tags"] == {
+            "environment": "prod",
+            "managed-by": "pulumi-medallion-prod",
+            "project": "medallion",
+        }
+
+
+def test_own_tags_are_added_and_cannot_replace_ours(record):
+    tags = record("dev", tags={"team": "data", "environment": "other"}).one("StorageAccount")["tags"]
+    assert tags == {
+        "environment": "dev",
+        "managed-by": "pulumi-medallion-dev",
+        "project": "medallion",
+        "team": "data",
+    }
+
+
+def test_given_names_are_taken(record):
+    engine = record("dev", names={"resource_group": "de-log-processing-rg", "data_lake": "delogprocessingdatalake"})
+    assert engine.one("ResourceGroup")["resourceGroupName"] == "de-log-processing-rg"
+    assert engine.one("StorageAccount")["accountName"] == "delogprocessingdatalake"
+    assert engine.outputs["resource_group"] == "de-log-processing-rg"
+
+
+def test_location_is_that_of_the_settings(record):
+    engine = record("dev", location="westeurope")
+    assert {r.inputs["location"] for r in engine.resources if "location" in r.inputs} == {"westeurope"}
+
+
+def test_administrators_may_declare_pods(record):
+    administrators = {"platform": {"object_id": "00000000-1111-2222-3333-444444444444"}}
+    (role,) = [
+        r.inputs
+        for r in record("dev", administrators=administrators).of("RoleAssignment")
+        if r.name.startswith("administrator")
+    ]
+    assert role["principalId"] == "00000000-1111-2222-3333-444444444444"
+    assert role["principalType"] == "Group"
+    assert role["roleDefinitionId"].endswith("/b1ff04bb-8a4e-4dc4-8eb5-8693973ce19b")
+    assert role["scope"] == "aks-cluster-id"
+
+
+def test_groups_get_their_roles_in_the_catalog(record):
+    groups = {"readers": "reader", "engineers": "engineer"}
+    grants = record("dev", databricks={"grants": groups}).one("Grants")
+    assert grants["catalog"] == "medallion_dev"
+    assert [grant["principal"] for grant in grants["grants"]] == ["engineers", "readers"]
+    assert grants["grants"][1]["privileges"] == ["EXECUTE", "READ_VOLUME", "SELECT", "USE_CATALOG", "USE_SCHEMA"]
+
+
+def test_failures_and_pushgateway_reach_the_job(record):
+    job = record("dev", databricks={"notify": ["a@b.org"], "pushgateway": "http://10.0.0.4:9091"}).one("Job")
+    assert job["emailNotifications"]["onFailures"] == ["a@b.org"]
+    cluster = job["jobClusters"][0]["newCluster"]
+    assert cluster["sparkEnvVars"]["MEDALLION_PUSHGATEWAY"] == "http://10.0.0.4:9091"
+
+
+def test_another_runtime_changes_the_cluster(record):
+    cluster = record("dev", databricks={"runtime": "16.4"}).one("Job")["jobClusters"][0]["newCluster"]
+    assert cluster["sparkVersion"] == "16.4.x-scala2.12"
+
+
+def test_the_validation_pod_waits_for_somebody_to_be(record):
+    assert record("dev").one("CronJob")["spec"]["suspend"] is True
+    principal = "00000000-1111-2222-3333-444444444444"
+    job = record("dev", validation={"service_principal": principal, "schedule": "0 5 * * *"}).one("CronJob")["spec"]
+    assert job["suspend"] is False
+    assert job["schedule"] == "0 5 * * *"
+    (container,) = job["jobTemplate"]["spec"]["template"]["spec"]["containers"]
+    assert {"name": "DATABRICKS_CLIENT_ID", "value": principal} in container["env"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"databricks": {"runtime": "13"}}, "databricks.runtime: there is no runtime '13'; known are 17.3, 16.4"),
+        ({"aks": {"vm_size": "Standard_B2s"}}, "aks.vm_size: 'Standard_B2s' is not in the table of sizes: Standard"),
+        ({"names": {"data_lake": "No"}}, "names.data_lake: 'No' has 2 characters, not 3 to 24"),
+        ({"names": {"lake": "x"}}, "names.lake: there is no such resource to name; there are access_connector"),
+    ],
+)
+def test_a_mistake_is_found_before_anything_is_declared(engine, record, changes, message):
+    place = Place(cloud="simulated", stack="dev", home=record.home, auth_type="azure-cli")
+    with pytest.raises(program.MISTAKES) as mistake:
+        engine.run(lambda: program.declare(record.settings("dev", **changes), place, discover()))
+    assert str(mistake.value).startswith(message)
+    assert engine.resources == []
+
+
+def test_a_mistake_is_one_line_for_the_person_and_no_stack_trace(monkeypatch, engine):
+    said = []
+    monkeypatch.setenv("PULUMI_CONFIG", '{"medallion:loction": "eastus"}')
+    monkeypatch.setattr(pulumi.log, "error", said.append)
+    with pytest.raises(SystemExit) as exit_:
+        program.main()
+    assert exit_.value.code == 32
+    assert len(said) == 1
+    assert said[0].startswith("medallion:loction: there is no such setting; known here are administrators, ")

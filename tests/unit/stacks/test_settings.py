@@ -1,0 +1,135 @@
+"""Settings: what is accepted, and how what is not is said."""
+
+import subprocess
+import sys
+
+import pytest
+
+from stacks.settings import Settings, SettingsError
+
+GOOD = {
+    "medallion:location": "eastus",
+    "medallion:lake": '{"redundancy": "ZRS", "soft_delete_days": 7}',
+    "medallion:databricks": '{"runtime": "17.3", "node_type": "n", "workers": 2, "spot": true, "schedules": false}',
+    "medallion:aks": '{"version": "1.35", "tier": "Standard", "vm_size": "Standard_D2s_v3", "nodes": 2}',
+    "medallion:validation": '{"image": "validation:1"}',
+}
+DATABRICKS = '{"runtime": "17.3", "node_type": "n", "workers": 2, "spot": true, "schedules": false'
+AKS = '{"version": "1.35", "tier": "Standard", "vm_size": "Standard_D2s_v3"'
+GUID = "00000000-1111-2222-3333-444444444444"
+
+
+def refused(**changes):
+    """The message about GOOD with changes; a key that is None is left out."""
+    config = {**GOOD, **{f"medallion:{key}": value for key, value in changes.items()}}
+    with pytest.raises(SettingsError) as error:
+        Settings.read({key: value for key, value in config.items() if value is not None})
+    return str(error.value)
+
+
+def test_texts_of_the_engine_become_typed_values():
+    settings = Settings.read({**GOOD, "medallion:protect": "true", "azure-native:location": "westus"})
+    assert settings.protect is True
+    assert settings.lake.redundancy == "ZRS"
+    assert settings.databricks.workers == 2
+    assert settings.databricks.spot is True
+    assert settings.existing.resource_group is None
+
+
+def test_the_file_of_every_stack_is_good(project_root):
+    files = {path.name for path in project_root.glob("Pulumi.*.yaml")}
+    assert files == {"Pulumi.local.yaml", "Pulumi.dev.yaml", "Pulumi.staging.yaml", "Pulumi.prod.yaml"}
+    for file in files:
+        assert Settings.load(project_root / file).location == "eastus"
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"location": None}, "medallion:location: this setting is missing"),
+        (
+            {"loction": "eastus"},
+            "medallion:loction: there is no such setting; known here are administrators, aks, databricks, existing,"
+            " lake, location, names, network, protect, tags, validation",
+        ),
+        (
+            {"databricks": DATABRICKS + ', "worker": 3}'},
+            "medallion:databricks.worker: there is no such setting; known here are grants, node_type, notify,"
+            " pushgateway, runtime, schedules, spot, workers",
+        ),
+        (
+            {"administrators": f'{{"platform": {{"object_id": "{GUID}", "kind": "Group"}}}}'},
+            "medallion:administrators.platform.kind: there is no such setting; known here are object_id, type",
+        ),
+        (
+            {"lake": '{"redundancy": "RAGRS", "soft_delete_days": 7}'},
+            "medallion:lake.redundancy: input should be 'LRS', 'ZRS', 'GRS' or 'GZRS', not 'RAGRS'",
+        ),
+        (
+            {"lake": '{"redundancy": "ZRS", "soft_delete_days": 0}'},
+            "medallion:lake.soft_delete_days: input should be greater than or equal to 1, not 0",
+        ),
+        (
+            {"lake": '{"redundancy": "ZRS"}'},
+            "medallion:lake.soft_delete_days: this setting is missing",
+        ),
+        (
+            {"protect": "perhaps"},
+            "medallion:protect: input should be a valid boolean, unable to interpret input, not 'perhaps'",
+        ),
+        (
+            {"network": '{"isolation": "private-link"}'},
+            "medallion:network.isolation: input should be 'public', not 'private-link'",
+        ),
+        (
+            {"network": '{"allowed_addresses": ["10.0.0.1/8"]}'},
+            "medallion:network.allowed_addresses.0: input is not a valid IPv4 network, not '10.0.0.1/8'",
+        ),
+        (
+            {"aks": AKS + ', "nodes": 2, "zones": ["1", "2", "3"]}'},
+            "medallion:aks: 3 zones need at least as many nodes, not 2",
+        ),
+        (
+            {"existing": '{"data_factory": "adf"}'},
+            "medallion:existing: data_factory needs resource_group, the group it lies in",
+        ),
+        (
+            {"existing": '{"resource_group": "rg", "data_lake": "lake"}'},
+            "medallion:existing: data_lake, workspace and catalog are given together or not at all",
+        ),
+        ({"existing": '{"catalog": "c"}'}, "medallion:existing: catalog needs workspace and data_lake"),
+    ],
+)
+def test_a_bad_setting_is_one_line_that_names_its_key(changes, message):
+    assert refused(**changes) == message
+
+
+def test_a_broken_list_is_refused_by_name():
+    assert refused(tags="{not json").startswith("medallion:tags: ")
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("config: [", "is no YAML: "),
+        ("secretsprovider: x", ": there is no mapping `config`"),
+    ],
+)
+def test_a_broken_file_is_named(tmp_path, content, message):
+    path = tmp_path / "Pulumi.dev.yaml"
+    path.write_text(content, encoding="utf-8")
+    with pytest.raises(SettingsError) as error:
+        Settings.load(path)
+    assert str(error.value).startswith(f"{path}")
+    assert message in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_a_missing_file_is_a_stack_that_is_not_there(tmp_path):
+    with pytest.raises(SettingsError, match=r"Pulumi\.qa\.yaml does not exist: there is no such stack$"):
+        Settings.load(tmp_path / "Pulumi.qa.yaml")
+
+
+def test_settings_and_outputs_load_no_pulumi():
+    script = "import sys, stacks.settings, stacks.outputs; print('pulumi' in sys.modules)"
+    assert subprocess.check_output([sys.executable, "-c", script], text=True).strip() == "False"
