@@ -16,7 +16,7 @@ def script(tmp_path: Path) -> Script:
 
     def make(name: str, body: str) -> Path:
         path = tmp_path / "bin" / name
-        path.parent.mkdir(exist_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(f"#!/bin/sh\n{body}\n", encoding="utf-8")
         path.chmod(0o755)
         return path
