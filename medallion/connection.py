@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from pydantic import ValidationError
 
 from simulator.jobs_api import Workspace
 from stacks.outputs import Outputs
-from toolchain import paths
+from toolchain import jars, java, paths
 from toolchain.engine import engine, state_file
 from toolchain.errors import UserError
 from workloads.spec import Workload
@@ -55,6 +56,19 @@ def deployed(stack: str, cloud: str) -> Outputs:
         raise UserError(f"stack {stack!r} has no fitting output {field!r}: run `make up`") from None
 
 
+def driver_environment() -> dict[str, str]:
+    """The environment of Spark drivers: Java and the Delta jars that set-up found.
+
+    What is missing is left out: only a run needs it, and says so.
+    """
+    environment = dict(os.environ)
+    if home := java.search():
+        environment["JAVA_HOME"] = str(home)
+    if not jars.missing():
+        environment["MEDALLION_SPARK_JARS"] = ":".join(str(jar) for jar in jars.find())
+    return environment
+
+
 @contextmanager
 def connect(stack: str, cloud: str) -> Iterator[Connection]:
     """A connection to a stack that is up. The simulated workspace serves for the length of the block.
@@ -65,7 +79,7 @@ def connect(stack: str, cloud: str) -> Iterator[Connection]:
     if not outputs.simulated:
         yield Connection(stack, outputs, WorkspaceClient(host=outputs.databricks_host))
         return
-    workspace = Workspace()
+    workspace = Workspace(environment=driver_environment())
     url = workspace.start(paths.home())
     try:
         yield Connection(stack, outputs, WorkspaceClient(host=url, token="any"))  # noqa: S106 (it takes any)

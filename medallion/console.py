@@ -9,7 +9,7 @@ from typing import Any
 from rich.console import Console
 
 out = Console(highlight=False, soft_wrap=True)
-err = Console(highlight=False, stderr=True)
+err = Console(highlight=False, soft_wrap=True, stderr=True)
 
 
 def emit(document: dict[str, Any], as_json: bool, render: Callable[[Console], None]) -> None:

@@ -7,7 +7,7 @@ import shlex
 from typing import Any
 
 from databricks.sdk.errors import NotFound
-from databricks.sdk.service.jobs import Run
+from databricks.sdk.service.jobs import Run, RunTask
 from rich import box
 from rich.console import Console
 from rich.markup import escape
@@ -25,7 +25,8 @@ COLUMNS = {
     "duplicates": "medallion_task_records_duplicate",
     "seconds": "medallion_task_duration_seconds",
 }
-MARKS = {"SUCCESS": "[green]✓[/]", "FAILED": "[red]✗[/]", "TIMEDOUT": "[red]⏱[/]"}
+MARKS = {"SUCCESS": "[green]✓[/]", "FAILED": "[red]✗[/]", "TIMEDOUT": "[red]✗[/]"}
+NOT_RUN = "[dim]·[/]"
 
 
 def collect(connection: Connection, workload: Workload, run: Run) -> dict[str, Any]:
@@ -34,7 +35,7 @@ def collect(connection: Connection, workload: Workload, run: Run) -> dict[str, A
     A task that reported nothing has no figures: None, never 0.
     """
     folder = connection.container(f"reports/runs/{workload.name}/{run.run_id}")
-    latest = {task.task_key: task for task in sorted(run.tasks or [], key=lambda task: task.attempt_number or 0)}
+    latest = last_attempts(run)
     order = {task.key: i for i, task in enumerate(t for job in workload.jobs for t in job.in_order())}
     tasks = []
     for key in sorted(latest, key=lambda key: order.get(key, len(order))):
@@ -56,6 +57,11 @@ def collect(connection: Connection, workload: Workload, run: Run) -> dict[str, A
     }
 
 
+def last_attempts(run: Run) -> dict[str, RunTask]:
+    """The last attempt at each task of a run, by task."""
+    return {task.task_key: task for task in sorted(run.tasks or [], key=lambda task: task.attempt_number or 0)}
+
+
 def show(report: dict[str, Any], console: Console) -> None:
     """Print the table of tasks, and the model that the run trained."""
     table = Table(box=box.SIMPLE_HEAD, title=f"{report['workload']} · run {report['run_id']} · {report['state']}")
@@ -63,8 +69,7 @@ def show(report: dict[str, Any], console: Console) -> None:
     for name in COLUMNS:
         table.add_column(name, justify="right")
     for task in report["tasks"]:
-        mark = MARKS.get(task["state"], f"[yellow]{task['state'].lower()}[/]")
-        table.add_row(f"{mark} {task['task']}", *(_figure(task[name]) for name in COLUMNS))
+        table.add_row(f"{MARKS.get(task['state'], NOT_RUN)} {task['task']}", *(_figure(task[name]) for name in COLUMNS))
     console.print(table)
     if model := report["model"]:
         figures = ", ".join(f"{name} {_figure(value)}" for name, value in model["figures"].items())

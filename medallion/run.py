@@ -44,14 +44,15 @@ def conclude(connection: Connection, workload: spec.Workload, run_id: int, as_js
 
     def render(console) -> None:
         report.show(result, console)
-        console.print(report.outputs_table(connection))
-        for line in report.next_steps(connection, workload):
-            console.print(escape(line))
+        if succeeded(ended):
+            console.print(report.outputs_table(connection))
+            for line in report.next_steps(connection, workload):
+                console.print(escape(line))
 
     emit(result, as_json, render)
     if succeeded(ended):
         return
-    for task in ended.tasks or []:
+    for task in report.last_attempts(ended).values():
         if task.state.result_state and task.state.result_state.value == "FAILED":
             output = connection.client.jobs.get_run_output(task.run_id)
             err.print(f"[red]{task.task_key}[/]: {escape(output.error or task.state.state_message or '')}")

@@ -107,6 +107,8 @@ def transfer(client: WorkspaceClient, sources: list[Source], target: str, replac
     if not replace and (clash := [s.name for s in sources if s.name in present and s.name not in unchanged]):
         raise UserError(f"{target}/{clash[0]} is there with other content: rename the file, or use --replace")
     uploaded = [source for source in sources if source.name not in unchanged]
+    for folder in sorted({f"{target}/{source.name}".rpartition("/")[0] for source in uploaded}):
+        client.files.create_directory(folder)
     with Progress(console=err) as progress:
         bar = progress.add_task("upload", total=sum(source.size for source in uploaded) or 1)
         for source in uploaded:

@@ -16,7 +16,7 @@ class Files:
     """The Files API over a dictionary of contents by path; `calls` are those that change something."""
 
     def __init__(self, contents):
-        self.contents, self.calls = dict(contents), []
+        self.contents, self.calls, self.folders = dict(contents), [], set()
 
     def list_directory_contents(self, folder):
         below = {
@@ -34,7 +34,12 @@ class Files:
     def download(self, path):
         return SimpleNamespace(contents=io.BytesIO(self.contents[path]))
 
+    def create_directory(self, folder):
+        self.folders.add(folder)
+
     def upload(self, path, stream, overwrite):
+        if path.rpartition("/")[0] not in self.folders:
+            raise NotFound(f"the directory of {path} is not found")
         self.calls.append(("upload", path))
         self.contents[path] = stream.read()
 
