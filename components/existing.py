@@ -23,7 +23,8 @@ def look_up(what: str, name: str, owner: str, get: Callable[[], Found]) -> Found
     try:
         found = get()
     except Exception as error:  # noqa: BLE001 - the engine raises a plain Exception for whatever a provider answers
-        raise ExistingError(f"existing.{what}: {name!r} cannot be used: {str(error).splitlines()[0]}") from None
+        reason = str(error).rpartition("returned an error: ")[2].splitlines()[0]
+        raise ExistingError(f"existing.{what}: {name!r} cannot be used: {reason}") from None
     if (getattr(found, "tags", None) or {}).get(OWNER_TAG) == owner:
         raise ExistingError(
             f"existing.{what}: this stack created {name!r} itself and would delete it; hand it over first"

@@ -1,7 +1,6 @@
 """The wiring: which components a stack is made of, and what each takes from the others."""
 
 import os
-import sys
 from typing import Any
 
 import pulumi
@@ -42,7 +41,7 @@ def main() -> None:
         outputs = declare(settings, place, discover())
     except MISTAKES as mistake:
         pulumi.log.error(str(mistake))
-        sys.exit(EXIT_AFTER_MESSAGE)
+        os._exit(EXIT_AFTER_MESSAGE)  # at once: an orderly exit would register the stack anew, without its outputs
     for name in Outputs.model_fields:
         pulumi.export(name, outputs[name])
 

@@ -27,7 +27,7 @@ class NotFoundError(grpc.RpcError):
         return grpc.StatusCode.UNKNOWN
 
     def details(self) -> str:
-        return "not found\nmore about it"
+        return "invocation of a lookup returned an error: not found\nmore about it"
 
 
 @dataclass(frozen=True)

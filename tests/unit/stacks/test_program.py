@@ -1,5 +1,6 @@
 """The whole program on a mock engine: what each stack declares, and what each setting changes."""
 
+import sys
 from collections import Counter
 
 import pulumi
@@ -186,8 +187,9 @@ def test_a_mistake_is_one_line_for_the_person_and_no_stack_trace(monkeypatch, en
     said = []
     monkeypatch.setenv("PULUMI_CONFIG", '{"medallion:loction": "eastus"}')
     monkeypatch.setattr(pulumi.log, "error", said.append)
-    with pytest.raises(SystemExit) as exit_:
+    monkeypatch.setattr(program.os, "_exit", sys.exit)
+    with pytest.raises(SystemExit) as end:
         program.main()
-    assert exit_.value.code == 32
+    assert end.value.code == 32
     assert len(said) == 1
     assert said[0].startswith("medallion:loction: there is no such setting; known here are administrators, ")
