@@ -16,6 +16,8 @@ PROJECT = "medallion"
 STACKS = ("local", "dev", "staging", "prod")
 CLOUDS = ("simulated", "azure")
 LOOPBACK = ("127.0.0.1", "localhost")
+# What the SDK leaves unawaited when a program ends with an error would be printed under that error.
+QUIET = "ignore:coroutine 'RPCManager:RuntimeWarning"
 
 
 @dataclass(frozen=True)
@@ -98,6 +100,7 @@ def azure_environment(home: Path, executable: Path, environment: Mapping[str, st
         "MEDALLION_HOME": str(home),
         "CLOUD": "azure",
         "PULUMI_SKIP_UPDATE_CHECK": "true",
+        "PYTHONWARNINGS": QUIET,
     }
 
 
@@ -124,6 +127,7 @@ def simulated_environment(
         "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
         "PULUMI_DEBUG_COMMANDS": "true",  # for --event-log, as in the SDK's automation API
         "PULUMI_SKIP_UPDATE_CHECK": "true",
+        "PYTHONWARNINGS": QUIET,
     }
 
 

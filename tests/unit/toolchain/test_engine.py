@@ -48,6 +48,7 @@ def test_the_simulated_cloud_hears_nothing_of_the_users_own_pulumi(tmp_path: Pat
         "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
         "PULUMI_DEBUG_COMMANDS": "true",
         "PULUMI_SKIP_UPDATE_CHECK": "true",
+        "PYTHONWARNINGS": "ignore:coroutine 'RPCManager:RuntimeWarning",
     }
 
 
@@ -65,6 +66,7 @@ def test_azure_is_called_with_the_users_own_backend_and_plugins() -> None:
         "MEDALLION_HOME": "/h",
         "CLOUD": "azure",
         "PULUMI_SKIP_UPDATE_CHECK": "true",
+        "PYTHONWARNINGS": "ignore:coroutine 'RPCManager:RuntimeWarning",
     }
 
 
