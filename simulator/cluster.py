@@ -98,11 +98,14 @@ def chain(error: BaseException) -> Iterator[BaseException]:
         current = current.__cause__ or current.__context__
 
 
-def one_line(error: BaseException) -> str:
-    """What went wrong, in a line: the innermost message of a Python worker, the first line of any other."""
+def one_line(error: BaseException, place: Path | None = None) -> str:
+    """What went wrong, in a line: the innermost message of a Python worker, the first line of any other.
+
+    `place` is where space would be needed; without it, the working directory, which is the cluster's own.
+    """
     for cause in chain(error):
         if getattr(cause, "errno", None) == errno.ENOSPC or "No space left on device" in str(cause):
-            return f"No space left on device: free some disk space below {Path.cwd()}, then repair the run."
+            return f"No space left on device: free some disk space below {place or Path.cwd()}, then repair the run."
     text = str(error)
     lines = [line.rstrip() for line in text.splitlines() if line.strip()]
     if "Traceback (most recent call last)" in text:
@@ -126,9 +129,9 @@ class SparkSessionOfCluster:
         """Start the session. `settings`: `warehouse`, `schemas`, `jars`, `memory`, `conf`, `name`."""
         require_java()
         if not settings["jars"]:
-            raise ClusterError("MEDALLION_SPARK_JARS names no Delta jars: run `make setup`.")
+            raise ClusterError("MEDALLION_SPARK_JARS names no Delta jars: run `make up`.")
         if missing := [jar for jar in settings["jars"] if not Path(jar).is_file()]:
-            raise ClusterError(f"Delta jar {missing[0]} is missing: run `make setup`.")
+            raise ClusterError(f"Delta jar {missing[0]} is missing: run `make up`.")
         self._warehouse = Path(settings["warehouse"])
         self._lock = threading.Lock()
         self._known: set[tuple[str, str]] = set()
@@ -215,7 +218,7 @@ def require_java() -> None:
     java = str(Path(home) / "bin" / "java") if home else shutil.which("java")
     if java is None or not Path(java).is_file():
         where = f"JAVA_HOME={home} holds no Java" if home else "no Java found on PATH or by JAVA_HOME"
-        raise ClusterError(f"{where}: Spark needs Java 17 or 21; run `make setup`, or install a JRE.")
+        raise ClusterError(f"{where}: Spark needs Java 17 or 21; run `make up`, or install a JRE.")
     told = subprocess.run([java, "-version"], capture_output=True, text=True, check=False).stderr
     version = re.search(r'version "(?:1\.)?(\d+)', told)
     if version is None or int(version.group(1)) < 17:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import queue
 import shutil
+import sqlite3
 import threading
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from simulator import drivers
+from simulator import cluster, drivers
 from simulator.drivers import Driver, SetupError
 from simulator.files_api import Files
 from simulator.history import History, Run, State, TaskRun
@@ -39,15 +41,15 @@ def conclude(history: History, run: Run, state: State) -> None:
     history.save(run)
 
 
-def interrupt(history: History, run: Run) -> None:
+def interrupt(history: History, run: Run, message: str = INTERRUPTED) -> None:
     """End a run that nobody carries out any more; it can be repaired."""
+    failed = State("INTERNAL_ERROR", "FAILED", message, "INTERNAL_ERROR")
+    skipped = State("SKIPPED", "UPSTREAM_FAILED", "An upstream task failed.", "SKIPPED")
     for task in history.tasks(run.run_id):
         if not task.state.ended:
             begun = task.state.life_cycle != "BLOCKED"
-            state = State("INTERNAL_ERROR", "FAILED", INTERRUPTED, "INTERNAL_ERROR")
-            state = state if begun else State("SKIPPED", "UPSTREAM_FAILED", "An upstream task failed.", "SKIPPED")
-            finish(history, task, state, INTERRUPTED if begun else None)
-    conclude(history, run, State("INTERNAL_ERROR", "FAILED", INTERRUPTED, "INTERNAL_ERROR"))
+            finish(history, task, failed if begun else skipped, message if begun else None)
+    conclude(history, run, failed)
 
 
 class Execution(threading.Thread):
@@ -66,6 +68,7 @@ class Execution(threading.Thread):
     ):
         super().__init__(name=f"run {run.run_id}", daemon=True)
         self.job_run, self._attempt = run, run.attempts[-1]
+        self.lost: str | None = None
         self._history, self._files, self._home, self._base = history, files, home, base
         self._session, self._tidy, self._ended = session, tidy, ended
         self._folder = home / "clusters" / str(run.run_id)
@@ -102,12 +105,11 @@ class Execution(threading.Thread):
                 self._driver.stop()
             shutil.rmtree(self._folder / "tmp", ignore_errors=True)
             conclude(self._history, self.job_run, state)
-        except BaseException:
-            # Nobody sees this thread's errors: the run must not look alive.
-            if self._driver is not None:
-                self._driver.kill()
-            interrupt(self._history, self.job_run)
-            raise
+        except Exception as error:  # noqa: BLE001 (nobody sees this thread's errors: the run must not look alive)
+            self._kill("the run failed")
+            self.lost = f"The run could not go on: {cluster.one_line(error, self._home)}"
+            with contextlib.suppress(sqlite3.Error):  # with a full disk, not even this can be written
+                interrupt(self._history, self.job_run, self.lost)
         finally:
             self._ended(self)
 

@@ -81,7 +81,8 @@ def _snake(value: Any) -> Any:
         }
     if isinstance(value, list | tuple):
         return [_snake(item) for item in value]
-    return value
+    # Pulumi carries every number as a float.
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def dependencies(task: Mapping[str, Any]) -> list[str]:

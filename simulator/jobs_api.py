@@ -41,7 +41,8 @@ class Workspace:
         runs = Runs(home, files, self._session, self._environment)
         runs.start()
         self._server = _Server((host, port), files, runs, home)
-        threading.Thread(target=self._server.serve_forever, name="workspace", daemon=True).start()
+        serve = {"target": self._server.serve_forever, "kwargs": {"poll_interval": 0.02}}  # how soon `stop` is noticed
+        threading.Thread(name="workspace", daemon=True, **serve).start()
         return self._server.url
 
     def stop(self) -> None:

@@ -31,6 +31,7 @@ class Runs:
         self.history = History(home)
         self._lock = threading.RLock()
         self._active: dict[int, Execution] = {}
+        self._lost: dict[int, str] = {}
         self._claim: TextIO | None = None
         self._stopping = False
 
@@ -135,6 +136,8 @@ class Runs:
         found = self.history.run(run_id)
         if found is None:
             raise invalid(f"Run {run_id} does not exist.")
+        if run_id in self._lost and not found.state.ended:
+            found.state = State("INTERNAL_ERROR", "FAILED", self._lost[run_id], "INTERNAL_ERROR")
         return found
 
     # --- inside ----------------------------------------------------------------------------------------------------
@@ -195,6 +198,7 @@ class Runs:
 
     def _begin(self, run: Run) -> None:
         self._prune(run.run_id)
+        self._lost.pop(run.run_id, None)
         run.state = run.attempts[-1].state = State("PENDING", None, "Waiting for cluster")
         self.history.save(run)
         execution = Execution(
@@ -206,7 +210,10 @@ class Runs:
     def _over(self, execution: Execution) -> None:
         """Called by an execution's thread at its end: the next queued run takes its place."""
         with self._lock:
-            del self._active[execution.job_run.run_id]
+            run_id = execution.job_run.run_id
+            del self._active[run_id]
+            if execution.lost:
+                self._lost[run_id] = execution.lost
             queued = [run for run in reversed(self.history.runs()) if run.state.life_cycle == "QUEUED"]
             for run in queued:
                 if not self._stopping and self._running(run.job_id) < run.settings["max_concurrent_runs"]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
@@ -134,3 +135,20 @@ def test_queued_runs_of_a_stopped_session_are_ended(home):
     second = home.session()
     for run_id in (running, queued):
         assert second.jobs.get_run(run_id).state.state_message == INTERRUPTED
+
+
+def test_a_run_that_cannot_be_recorded_does_not_look_alive(home, client, monkeypatch):
+    def full(_history, _task):
+        raise sqlite3.OperationalError("database or disk is full")
+
+    home.deploy(home.task("a", "wait", "a"))
+    run_id = client.jobs.run_now(7).run_id
+    home.appears(home.marks / "a-runs")
+    with monkeypatch.context() as broken:
+        broken.setattr("simulator.history.History.save_task", full)
+        (home.marks / "a-ends").touch()
+        run = home.ended(client, run_id)
+    assert run.state.life_cycle_state.value == "INTERNAL_ERROR"
+    assert run.state.state_message == "The run could not go on: OperationalError: database or disk is full"
+    client.jobs.repair_run(run_id, rerun_all_failed_tasks=True)
+    assert home.ended(client, run_id).state.result_state.value == "SUCCESS"

@@ -80,7 +80,7 @@ def test_settings_take_the_names_of_the_api_and_leave_the_users_words():
         {
             "name": "acme",
             "__defaults": [],
-            "timeoutSeconds": 60,
+            "timeoutSeconds": 60.0,
             "tags": {"workloadName": "x"},
             "description": None,
             "tasks": [

@@ -125,27 +125,33 @@ def test_a_failure_is_one_line_with_its_trace_and_skips_what_follows(home, clien
         client.jobs.get_run_output(started.run_id)
 
 
-@pytest.mark.parametrize(
-    ("task", "error"),
-    [
-        ({"parameters": ("leave", "nothing to read in landing/")}, "nothing to read in landing/"),
-        ({"parameters": ("complain",)}, "a clear line"),
-        ({"entry_point": "plain", "parameters": ("complain",)}, "a clear line"),
-        ({"entry_point": "missing"}, "package 'acme_tasks' has no entry point 'missing'"),
-        (
-            {"entry_point": "returns"},
-            "the entry point returned 4; Databricks only sees an exception or an exit code",
-        ),
-        ({"parameters": ("ok", "{{job.naem}}")}, "Task 'a': unknown reference {{job.naem}}."),
-    ],
-)
-def test_the_error_is_what_the_task_said(home, client, task, error):
-    home.deploy(home.task("a", *task.pop("parameters", ()), **task))
+def test_the_error_is_what_the_task_said(home, client):
+    home.deploy(
+        home.task("leaves", "leave", "nothing to read in landing/"),
+        home.task("complains", "complain"),
+        home.task("plain", "complain", entry_point="plain"),
+        home.task("missing", entry_point="missing"),
+        home.task("returns", entry_point="returns"),
+        home.task("refers", "ok", "{{job.naem}}"),
+    )
     run = home.ended(client, client.jobs.run_now(7).run_id)
-    assert home.results(run) == {"a": "FAILED"}
-    output = client.jobs.get_run_output(run.run_id)  # of a run with one task, the run's own id will do
-    assert output.error == error
-    assert output.error_trace is None
+    outputs = {key: home.output(client, run, key) for key in home.latest(run)}
+    assert {key: output.error for key, output in outputs.items()} == {
+        "leaves": "nothing to read in landing/",
+        "complains": "a clear line",
+        "plain": "a clear line",
+        "missing": "package 'acme_tasks' has no entry point 'missing'",
+        "returns": "the entry point returned 4; Databricks only sees an exception or an exit code",
+        "refers": "Task 'refers': unknown reference {{job.naem}}.",
+    }
+    assert {output.error_trace for output in outputs.values()} == {None}
+    assert set(home.results(run).values()) == {"FAILED"}
+
+
+def test_the_output_of_a_run_with_one_task_is_the_tasks(home, client):
+    home.deploy(home.task("a"))
+    run = home.ended(client, client.jobs.run_now(7).run_id)
+    assert client.jobs.get_run_output(run.run_id).logs == "said on stdout\n"
 
 
 def test_an_entry_point_without_argv_reads_the_command_line(home, client):
@@ -373,8 +379,9 @@ def test_a_cluster_that_cannot_be_set_up_fails_the_run_with_one_line(home, clien
     assert home.order() == []
 
 
-def test_old_cluster_folders_are_removed(home, client):
+def test_old_cluster_folders_are_removed(home, client, monkeypatch):
+    monkeypatch.setattr("simulator.runs.CLUSTER_FOLDERS_KEPT", 2)
     home.deploy(home.task("a"))
-    ids = [home.ended(client, client.jobs.run_now(7).run_id).run_id for _ in range(7)]
+    ids = [home.ended(client, client.jobs.run_now(7).run_id).run_id for _ in range(3)]
     kept = sorted(int(folder.name) for folder in (home.path / "clusters").iterdir())
-    assert kept == ids[2:]
+    assert kept == ids[1:]
