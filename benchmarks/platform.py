@@ -18,15 +18,18 @@ STACK = "local"
 
 @dataclass(frozen=True)
 class Platform:
-    """The simulated stack `local` whose state lies in `home`."""
+    """The simulated stack `local` whose state lies in `home`, of the project in `root`."""
 
     home: Path
+    root: Path = paths.ROOT
 
     def call(self, *command: str, **variables: str) -> subprocess.CompletedProcess:
         """Run a command of the project with this state folder; its output is captured."""
         environment = os.environ | {"MEDALLION_HOME": str(self.home), "CLOUD": "simulated", "STACK": STACK} | variables
+        # the project's own folder stands before the installed one: it may be a copy
+        environment["PYTHONPATH"] = os.pathsep.join(filter(None, [variables.get("PYTHONPATH"), str(self.root)]))
         line = [str(paths.python()), "-m", *command]
-        return subprocess.run(line, cwd=paths.ROOT, env=environment, capture_output=True, text=True, check=False)
+        return subprocess.run(line, cwd=self.root, env=environment, capture_output=True, text=True, check=False)
 
     def succeed(self, *command: str, **variables: str) -> str:
         """Run a command that must succeed; returns what it printed. Raises RuntimeError with its messages."""

@@ -17,7 +17,9 @@ from medallion.validate import validate
 from toolchain import errors, paths
 from workloads.spec import SpecError
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, help="Runs of the Medallion lakehouse.")
+app = typer.Typer(
+    no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help="Runs of the Medallion lakehouse."
+)
 for subcommand in (run, upload, status, repair, generate, validate, doctor):
     app.command()(subcommand)
 

@@ -1,0 +1,46 @@
+"""Killed at a point, then run again: a sample of what `benchmarks/kill_up.py` and `kill_job.py` enumerate."""
+
+import pytest
+
+from benchmarks import kill_job, kill_up
+
+CREATES = [
+    (1, "kill-before-commit"),
+    (1, "kill-after-commit"),
+    (30, "kill-before-commit"),
+    (30, "kill-after-commit"),
+    (60, "kill-after-commit"),
+]
+# The first write of bronze, a table in the middle of it, the model, the last write of all.
+SHARE_OF_WRITES = (0.0, 0.15, 0.6, 0.65, 1.0)
+
+
+@pytest.fixture(scope="module")
+def undisturbed():
+    return kill_up.undisturbed()
+
+
+@pytest.mark.engine
+@pytest.mark.parametrize(("number", "kind"), CREATES)
+def test_an_up_after_a_killed_one_ends_in_the_same_state(undisturbed, number, kind):
+    expected, creates = undisturbed
+    assert creates >= number
+    found, was_killed = kill_up.killed(number, kind)
+    assert was_killed
+    assert kill_up.difference(expected, found) == ""
+
+
+@pytest.mark.engine
+@pytest.mark.spark
+@pytest.mark.timeout(1200)
+def test_a_repair_after_a_killed_job_gives_equal_tables_exports_and_models(tmp_path):
+    at = kill_job.prepare(tmp_path, lines=300)
+    at.snapshot(tmp_path / "snapshot")
+    names = kill_job.writes(at, tmp_path / "writes")
+    expected = kill_job.outcome(at)
+    assert expected["models"] == {"ssh-anomaly-model": {"versions": 1, "aliases": {"champion": "1"}}}
+    for share in SHARE_OF_WRITES:
+        number = max(1, round(share * len(names)))
+        found, was_killed = kill_job.killed(at, tmp_path / "snapshot", f"before:{number}", "repair")
+        assert was_killed, names[number - 1]
+        assert kill_job.difference(expected, found) == "", names[number - 1]
