@@ -104,7 +104,8 @@ def operate(target: Engine, options: argparse.Namespace, say: Callable[[str], No
     if code == 0 and counts is not None:
         say(conclusion(options.action, target.stack, counts))
     if code < 0:
-        raise UserError(f"pulumi was ended by signal {-code}; `make up STACK={target.stack}` recovers and goes on")
+        again = "down" if options.action == "down" else "up"
+        raise UserError(f"pulumi was ended by signal {-code}; `make {again} STACK={target.stack}` recovers and goes on")
     return code
 
 

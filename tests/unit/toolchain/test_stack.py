@@ -79,10 +79,12 @@ def test_the_engines_failure_is_the_commands(simulated_stack: Engine, script: Sc
     assert stack.operate(simulated_stack, options("up"), lambda _: None) == 3
 
 
-def test_a_killed_engine_is_one_clear_error(simulated_stack: Engine, script: Script) -> None:
+@pytest.mark.parametrize("action", ["up", "down"])
+def test_a_killed_engine_is_one_clear_error(simulated_stack: Engine, script: Script, action: str) -> None:
     script("pulumi", "kill -9 $$")
-    with pytest.raises(UserError, match="pulumi was ended by signal 9; `make up STACK=local` recovers and goes on"):
-        stack.operate(simulated_stack, options("up"), lambda _: None)
+    message = f"pulumi was ended by signal 9; `make {action} STACK=local` recovers and goes on"
+    with pytest.raises(UserError, match=message):
+        stack.operate(simulated_stack, options(action), lambda _: None)
 
 
 def test_an_operation_first_recovers_and_a_preview_changes_nothing(
