@@ -111,7 +111,7 @@ def gunzip(stream: BinaryIO) -> Iterator[bytes]:
     while piece := stream.read(GZIP_PIECE):
         while piece:
             if inflate is None:
-                piece = piece.lstrip(b"\0") if read else piece  # padding is allowed after a member
+                piece = piece.lstrip(b"\0")  # padding is allowed after a member
                 if not piece:
                     break
                 inflate = zlib.decompressobj(wbits=31)

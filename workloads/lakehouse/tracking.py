@@ -77,8 +77,8 @@ def train_once(
     version = _find(client, name, fingerprint)
     new = version is None
     if version is None:
-        run_id, uri = _run(client, lake.experiments + experiment, fingerprint, parameters, train())
-        version = _register(name, uri, run_id, fingerprint)
+        run_id, model_id = _run(client, lake.experiments + experiment, fingerprint, parameters, train())
+        version = _register(client, name, run_id, model_id, fingerprint)
     with effect("model", f"{name}@{CHAMPION}"):
         client.set_registered_model_alias(name, CHAMPION, version.version)
     figures = client.get_run(version.run_id).data.metrics
@@ -126,7 +126,7 @@ def _find(client: MlflowClient, name: str, fingerprint: str) -> ModelVersion | N
 def _run(
     client: MlflowClient, experiment: str, fingerprint: str, parameters: Mapping[str, Any], trained: Trained
 ) -> tuple[str, str]:
-    """Id of a finished run that holds parameters, figures and model, and the model's URI."""
+    """Ids of a finished run that holds parameters, figures and model, and of this model."""
     import mlflow
     import sklearn
     import skops
@@ -151,7 +151,7 @@ def _run(
                 # stated, since finding them out takes MLflow a process of its own
                 pip_requirements=[f"scikit-learn=={sklearn.__version__}", f"skops=={skops.__version__}"],
             )
-    return run.info.run_id, logged.model_uri
+    return run.info.run_id, logged.model_id
 
 
 def _experiment(client: MlflowClient, name: str) -> str:
@@ -172,8 +172,15 @@ def _artifacts_beside_database() -> str | None:
     return (Path(uri.removeprefix("sqlite:///")).parent / "artifacts").absolute().as_uri()
 
 
-def _register(name: str, uri: str, run_id: str, fingerprint: str) -> ModelVersion:
-    import mlflow
+def _register(client: MlflowClient, name: str, run_id: str, model_id: str, fingerprint: str) -> ModelVersion:
+    from mlflow.exceptions import MlflowException
 
     with effect("model", name):
-        return mlflow.register_model(uri, name, tags={FINGERPRINT: fingerprint})
+        try:
+            client.create_registered_model(name)
+        except MlflowException as error:
+            if error.error_code not in ("RESOURCE_ALREADY_EXISTS", "ALREADY_EXISTS"):
+                raise
+        return client.create_model_version(
+            name, f"models:/{model_id}", run_id, {FINGERPRINT: fingerprint}, model_id=model_id
+        )

@@ -69,10 +69,10 @@ def run(task: TaskContext) -> Counts:
 
 def plan(files: Iterable[RawFile], manifest: Iterable[dict], ingest_time: datetime) -> list[Ingest]:
     """Which files to take, and which are copies: of the file that was ingested already, else of the first by name."""
+    files = list(files)
+    names = {(file.sha256, file.name) for file in files}
     seen: dict[str, datetime] = {}
     original: dict[str, str] = {}
-    files, names = list(files), set()
-    names = {(file.sha256, file.name) for file in files}
     for row in manifest:
         first = seen.get(row["sha256"], row["first_ingested_at"])
         seen[row["sha256"]] = min(first, row["first_ingested_at"])
@@ -93,6 +93,8 @@ def records(parsed: DataFrame) -> DataFrame:
 
 def rejected(spark: SparkSession, ingests: list[Ingest], time_zone: str, year: int) -> DataFrame:
     """Lines of these files that break a rule, and a row for each damaged file."""
+    if not ingests:
+        return spark.createDataFrame([], tables.schema(QUARANTINE)).select(*_held_columns())
     parsed = header.parse(_lines(spark, ingests), time_zone, year).where("rule IS NOT NULL")
     lines = quarantine.explain(parsed, header.RULES).select(*_held_columns())
     damaged = [

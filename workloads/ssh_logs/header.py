@@ -10,7 +10,7 @@ from __future__ import annotations
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as fn
 
-from workloads.lakehouse.columns import capture, group
+from workloads.lakehouse.columns import capture, group, settled
 
 MAX_LINE_BYTES = 2**20
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
@@ -61,7 +61,7 @@ def parse(lines: DataFrame, time_zone: str, year: int) -> DataFrame:
     )
     timed = numbers.withColumn("event_time", fn.coalesce(_stated_time(time_zone), _bsd_time(time_zone, year)))
     local = fn.from_utc_timestamp("event_time", time_zone)
-    return timed.select(
+    parsed = timed.select(
         *lines.columns,
         fn.coalesce(
             "rule",
@@ -79,6 +79,7 @@ def parse(lines: DataFrame, time_zone: str, year: int) -> DataFrame:
         fn.coalesce(group("tag", PROCESS).isin(*DAEMONS), fn.lit(False)).alias("is_sshd"),
         fn.coalesce(fn.get("tag", fn.lit(MESSAGE)), "rest").alias("message"),
     )
+    return settled(parsed)
 
 
 def _rule_of_bytes() -> Column:

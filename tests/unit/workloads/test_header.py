@@ -1,0 +1,121 @@
+"""Heads of syslog lines: what is read of them, and what is refused."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+
+import pytest
+
+from workloads.ssh_logs.header import RULES
+
+pytestmark = pytest.mark.spark
+
+NOT_AFTER = datetime(2026, 11, 22, 8, 0, tzinfo=UTC)
+COLUMNS = ("rule", "time", "month_name", "day", "clock", "host", "process", "module", "pid", "is_sshd", "message")
+
+
+def parsed(
+    spark, lines: list[bytes], time_zone: str = "UTC", year: int = 0, not_after: datetime = NOT_AFTER
+) -> list[dict]:
+    """What `header.parse` makes of these lines, in their order; `time` is in UTC."""
+    from pyspark.sql import functions as fn
+
+    from workloads.ssh_logs import header
+
+    rows = [(n, raw, raw.decode("utf-8", "backslashreplace"), False, not_after) for n, raw in enumerate(lines)]
+    frame = spark.createDataFrame(
+        rows, "line BIGINT, raw BINARY, text STRING, damaged_text BOOLEAN, not_after TIMESTAMP"
+    ).coalesce(1)
+    found = header.parse(frame, time_zone, year).withColumn("time", fn.date_format("event_time", "yyyy-MM-dd HH:mm:ss"))
+    return [row.asDict() for row in found.select("line", "text", *COLUMNS).orderBy("line").collect()]
+
+
+def test_each_form_of_head_is_read(spark) -> None:
+    lines = {
+        b"Dec 10 06:55:46 LabSZ sshd[24200]: Invalid user a": (
+            "2025-12-10 06:55:46", "Dec", 10, "06:55:46", "LabSZ", "sshd", None, 24200, True, "Invalid user a"),
+        b"Dec  9 06:55:46 LabSZ sshd[1]: hello  ": (
+            "2025-12-09 06:55:46", "Dec", 9, "06:55:46", "LabSZ", "sshd", None, 1, True, "hello"),
+        b"Jun 14 15:16:01 combo sshd(pam_unix)[19939]: check pass\r": (
+            "2026-06-14 15:16:01", "Jun", 14, "15:16:01", "combo", "sshd", "pam_unix", 19939, True, "check pass"),
+        b"Jun 14 15:16:01 h sshd-session[7]: x: y": (
+            "2026-06-14 15:16:01", "Jun", 14, "15:16:01", "h", "sshd-session", None, 7, True, "x: y"),
+        b"Jun 14 15:16:01 h kernel: [1.0] eth0: up": (
+            "2026-06-14 15:16:01", "Jun", 14, "15:16:01", "h", "kernel", None, None, False, "[1.0] eth0: up"),
+        b"Jun 14 15:16:01 h repeated 3 times": (
+            "2026-06-14 15:16:01", "Jun", 14, "15:16:01", "h", None, None, None, False, "repeated 3 times"),
+        b"2026-01-02T03:04:05.678901+02:00 h sshd[7]: iso": (
+            "2026-01-02 01:04:05", "Jan", 2, "01:04:05", "h", "sshd", None, 7, True, "iso"),
+        b"2026-01-02T03:04:05+0200 h sshd[7]: iso": (
+            "2026-01-02 01:04:05", "Jan", 2, "01:04:05", "h", "sshd", None, 7, True, "iso"),
+        b"2026-01-02 03:04:05,5 h sshd[7]: iso": (
+            "2026-01-02 03:04:05", "Jan", 2, "03:04:05", "h", "sshd", None, 7, True, "iso"),
+        b"<38>1 2026-01-02T03:04:05Z h sshd 7 - - rfc 5424": (
+            "2026-01-02 03:04:05", "Jan", 2, "03:04:05", "h", "sshd", None, 7, True, "rfc 5424"),
+        b'<38>1 2026-01-02T03:04:05Z h sshd - ID [a b="c"][d] with data': (
+            "2026-01-02 03:04:05", "Jan", 2, "03:04:05", "h", "sshd", None, None, True, "with data"),
+        b"<38>Jun 14 15:16:01 h sshd[7]: with priority": (
+            "2026-06-14 15:16:01", "Jun", 14, "15:16:01", "h", "sshd", None, 7, True, "with priority"),
+    }  # fmt: skip
+    for line, row in zip(lines, parsed(spark, list(lines)), strict=True):
+        assert tuple(row[name] for name in COLUMNS) == (None, *lines[line]), line
+
+
+def test_lines_that_are_no_records_name_the_rule(spark) -> None:
+    lines = {
+        b"": "blank",
+        b" \t\r": "blank",
+        b"Dec 10 06:55:46 LabSZ sshd[1]: nul \0 inside": "binary",
+        b"Dec 10 06:55:46 LabSZ sshd[1]: " + b"x" * 2**20: "too-long",
+        b"hello world": "no-header",
+        b"Dec 10 06:55": "no-header",
+        b"Dez 10 06:55:46 h sshd[1]: x": "no-header",
+        b"Feb 30 06:55:46 h sshd[1]: x": "bad-time",
+        b"Dec 10 25:55:46 h sshd[1]: x": "bad-time",
+        b"2026-13-02T03:04:05Z h sshd[7]: iso": "bad-time",
+        b"2026-01-02T03:04:05+99:00 h sshd[7]: iso": "bad-time",
+    }
+    assert [row["rule"] for row in parsed(spark, list(lines))] == list(lines.values())
+    assert set(lines.values()) | {"damaged-gzip"} == set(RULES)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [b"[" * 2**20, b"<1>1 a b c d e " + b"[]" * 2**19, b"Dec 10 06:55:46 h " + b"a(" * 2**18, b"<" + b"1 " * 2**19],
+)
+def test_hostile_lines_of_a_megabyte_are_read_or_refused(spark, line: bytes) -> None:
+    (row,) = parsed(spark, [line])
+    assert row["rule"] in {None, "no-header", "too-long"}
+
+
+def test_a_time_without_a_year_is_the_latest_that_is_possible(spark) -> None:
+    lines = {
+        b"Nov 22 08:00:00 h sshd[1]: a": "2026-11-22 08:00:00",
+        b"Nov 22 08:00:01 h sshd[1]: a": "2025-11-22 08:00:01",
+        b"Jan  1 00:00:00 h sshd[1]: a": "2026-01-01 00:00:00",
+        b"Feb 29 12:00:00 h sshd[1]: a": "2024-02-29 12:00:00",
+    }
+    assert [row["time"] for row in parsed(spark, list(lines))] == list(lines.values())
+    assert [row["time"] for row in parsed(spark, [b"Dec 31 00:00:00 h x: a"], year=2020)] == ["2020-12-31 00:00:00"]
+    century = parsed(spark, [b"Feb 29 12:00:00 h x: a"], not_after=datetime(2103, 1, 1, tzinfo=UTC))
+    assert [row["time"] for row in century] == ["2096-02-29 12:00:00"]
+
+
+def test_times_without_a_zone_are_of_the_log_s_zone(spark) -> None:
+    lines = [b"Jun 14 15:16:01 h x: a", b"2026-06-14T15:16:01 h x: a", b"2026-06-14T15:16:01Z h x: a"]
+    rows = parsed(spark, lines, time_zone="Europe/Berlin")
+    assert [(row["time"], row["clock"]) for row in rows] == [
+        ("2026-06-14 13:16:01", "15:16:01"),
+        ("2026-06-14 13:16:01", "15:16:01"),
+        ("2026-06-14 15:16:01", "17:16:01"),
+    ]
+
+
+def test_reading_a_head_spells_out_no_column_twice(spark) -> None:
+    """A filter on the result must not repeat the patterns: such plans grew beyond what Java compiles."""
+    from workloads.ssh_logs import header
+
+    frame = spark.createDataFrame([], "line BIGINT, raw BINARY, text STRING, damaged_text BOOLEAN, not_after TIMESTAMP")
+    plan = header.parse(frame, "UTC", 0).where("rule IS NULL")._jdf.queryExecution().optimizedPlan()
+    assert json.dumps(plan.toString()).count("RLIKE") == 2

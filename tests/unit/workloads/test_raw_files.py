@@ -1,0 +1,95 @@
+"""Raw files: nothing that a file holds is missed, wherever it is cut, packed or damaged."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import io
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from workloads.lakehouse import raw_files
+from workloads.lakehouse.errors import TaskError
+
+BLOCKS = st.lists(st.binary(max_size=20) | st.sampled_from([b"\n", b"\r\n", b"a\nb", b"\n\n"]), max_size=12)
+
+
+@given(BLOCKS)
+def test_lines_end_at_newlines_only_wherever_blocks_end(blocks: list[bytes]) -> None:
+    content = b"".join(blocks)
+    expected = content.split(b"\n")
+    if expected[-1] == b"":
+        expected.pop()
+
+    found = list(raw_files.split_lines(blocks, position=100, line=7))
+
+    assert [raw for _, _, raw in found] == expected
+    assert [number for number, _, _ in found] == list(range(7, 7 + len(expected)))
+    assert all(content[at - 100 :].startswith(raw) for _, at, raw in found)
+
+
+@given(BLOCKS)
+def test_ranges_cover_a_plain_file_in_whole_lines(blocks: list[bytes]) -> None:
+    content = b"".join(blocks)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(raw_files, "RANGE_BYTES", 7)
+        sha256, size, lines, damage, ranges = raw_files._survey_plain(io.BytesIO(content))
+
+    assert (sha256, size, damage) == (hashlib.sha256(content).hexdigest(), len(content), None)
+    assert b"".join(content[part.start : part.end] for part in ranges) == content
+    numbers = [
+        number
+        for part in ranges
+        for number, _, _ in raw_files.split_lines([content[part.start : part.end]], part.start, part.line)
+    ]
+    assert numbers == list(range(1, lines + 1))
+
+
+@given(st.lists(st.binary(max_size=200), min_size=1, max_size=4), st.integers(0, 9))
+def test_members_and_padding_of_a_gzip_file_are_read(members: list[bytes], padding: int) -> None:
+    stored = b"".join(map(gzip.compress, members)) + b"\0" * padding
+    assert b"".join(raw_files.gunzip(io.BytesIO(stored))) == b"".join(members)
+
+
+@pytest.mark.parametrize(
+    ("damage", "reason"),
+    [
+        (lambda stored: stored[:-9], "ends early"),
+        (lambda stored: stored + b"garbage", "incorrect header check"),
+        (lambda stored: stored[:-6] + bytes([stored[-6] ^ 1]) + stored[-5:], "incorrect data check"),
+    ],
+)
+def test_what_a_damaged_gzip_file_still_holds_is_read(damage, reason: str) -> None:
+    content = b"".join(b"line %d\n" % number for number in range(5_000))
+    blocks = []
+    with pytest.raises(raw_files.DamagedGzipError, match=reason):
+        for block in raw_files.gunzip(io.BytesIO(damage(gzip.compress(content, mtime=0)))):
+            blocks.append(block)
+
+    found = b"".join(blocks)
+    assert content.startswith(found)
+    assert len(found) > 0.99 * len(content)
+
+
+def test_a_survey_names_files_by_their_place_and_tells_gzip_by_its_bytes(tmp_path: Path) -> None:
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "sub" / "b.log").write_bytes(gzip.compress(b"one\ntwo"))
+    (tmp_path / "a.gz").write_bytes(b"not packed\n")
+    (tmp_path / "empty").touch()
+
+    found = raw_files.survey(tmp_path)
+
+    assert [(file.name, file.lines, file.compressed, file.damage) for file in found] == [
+        ("a.gz", 1, False, None),
+        ("empty", 0, False, None),
+        ("sub/b.log", 2, True, None),
+    ]
+
+
+@pytest.mark.parametrize("folder", ["missing", "."])
+def test_a_folder_without_files_is_one_clear_error(tmp_path: Path, folder: str) -> None:
+    with pytest.raises(TaskError, match=f"there are no files in {tmp_path}.*upload some first"):
+        raw_files.survey(tmp_path / folder)
