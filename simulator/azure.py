@@ -28,6 +28,7 @@ KINDS = (
         GROUP,
         naming={"resourceGroupName": r"[-\w.()]{0,89}[-\w()]"},
         replace=PLACE,
+        rules=rules.located,
         outputs=rules.group,
     ),
     Kind(

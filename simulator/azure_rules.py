@@ -114,6 +114,11 @@ def identities_exist(cloud: Cloud, resource: Resource) -> None:
             raise refuse(400, "FailedIdentityOperation", f"The identity '{id_}' could not be found.")
 
 
+def located(cloud: Cloud, resource: Resource) -> None:
+    if not resource.inputs.get("location"):
+        raise refuse(400, "LocationRequired", "The location property is required for this definition.")
+
+
 def unique_account(cloud: Cloud, resource: Resource) -> None:
     identities_exist(cloud, resource)
     name = resource.inputs["accountName"]

@@ -94,7 +94,7 @@ KINDS = (
         CATALOG,
         "{name}",
         naming={"name": UC_NAME},
-        replace=("storageRoot", "providerName", "shareName", "connectionName"),
+        replace=("name", "storageRoot", "providerName", "shareName", "connectionName"),
         rules=uc.managed_storage,
         outputs=uc.catalog,
         deletable=uc.catalog_empty,

@@ -149,7 +149,8 @@ def check_object(inputs: Mapping[str, Any], version: str) -> Iterator[properties
     """What Kubernetes' schema of that minor version finds wrong with an object, each with its path."""
     validator = _validator(inputs["apiVersion"], inputs["kind"], version)
     for error in sorted(validator.iter_errors(inputs), key=lambda error: list(map(str, error.absolute_path))):
-        if error.instance != properties.UNKNOWN:
+        # what is not known yet cannot be wrong; a choice (oneOf) that holds it cannot be judged
+        if error.instance != properties.UNKNOWN and not (error.context and properties.has_unknown(error.instance)):
             path = ""
             for part in error.absolute_path:
                 path = f"{path}[{part}]" if isinstance(part, int) else properties.join(path, part)

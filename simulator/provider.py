@@ -11,6 +11,8 @@ import importlib
 import importlib.metadata
 import os
 import re
+import signal
+import sqlite3
 import sys
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -53,7 +55,7 @@ def _answer(method: Callable[..., T]) -> Callable[..., T]:
     def answer(self: "Provider", request: Any, context: grpc.ServicerContext) -> T:
         try:
             return method(self, request, context)
-        except CloudError as error:
+        except (CloudError, OSError, sqlite3.Error) as error:
             context.abort(grpc.StatusCode.UNKNOWN, f"simulated {self.name}: {error}")
 
     return answer
@@ -141,9 +143,10 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
                 provider_pb2.PropertyDiff(kind=KINDS_OF_CHANGE.Value(name), inputDiff=True)
             )
             answer.changes = provider_pb2.DiffResponse.DIFF_SOME
-            answer.diffs.append(path)
+            top = re.split(r"[.\[]", path)[0]
+            answer.diffs.append(top)
             if replaced:
-                answer.replaces.append(path)
+                answer.replaces.append(top)
         answer.deleteBeforeReplace = bool(answer.replaces) and before
         return answer
 
@@ -160,9 +163,11 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
     def Update(self, request: Any, context: Any) -> provider_pb2.UpdateResponse:
         type_, inputs = _type(request), from_struct(request.news)
         if request.preview:
-            old = from_struct(request.olds)
-            added = {key: value for key, value in old.items() if key not in from_struct(request.old_inputs)}
-            return provider_pb2.UpdateResponse(properties=to_struct({**added, **inputs}))
+            before, asked = from_struct(request.olds), from_struct(request.old_inputs)
+            kept = {key: value for key, value in before.items() if key in inputs or key not in asked}
+            changed = {key: value for key, value in inputs.items() if value != asked.get(key)}
+            unknown = dict.fromkeys(changed.keys() & set(self.package.kind(type_).computed), UNKNOWN)
+            return provider_pb2.UpdateResponse(properties=to_struct({**kept, **changed, **unknown}))
         made = self._operate("update", type_, lambda cloud: self.package.update(cloud, type_, request.id, inputs))
         return provider_pb2.UpdateResponse(properties=to_struct(made.outputs))
 
@@ -193,6 +198,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
 def serve(name: str) -> None:
     """Serve until the engine ends; prints the port, which the engine reads."""
     engine = os.getppid()
+    signal.signal(signal.SIGINT, lambda *_: os._exit(0))  # how the engine ends a provider that has nothing to do
     server = grpc.server(
         futures.ThreadPoolExecutor(16),
         options=[("grpc.max_receive_message_length", MESSAGE_BYTES), ("grpc.max_send_message_length", MESSAGE_BYTES)],
