@@ -5,6 +5,7 @@ from __future__ import annotations
 from pulumi import Input, ResourceOptions
 
 from components.aks_cluster import Cluster, provider
+from components.databricks_job import environment
 from components.kubernetes.grafana import Grafana
 from components.kubernetes.namespace import Namespace
 from components.kubernetes.prometheus import Prometheus
@@ -41,7 +42,7 @@ def declare(
         schedule=settings.validation.schedule,
         service_principal=settings.validation.service_principal,
         databricks_host=databricks_host,
-        catalog=catalog,
+        environment=environment(catalog, None),
     )
     Validation("validation", namespace=namespace.name, args=args, opts=inside)
     return {"namespace": namespace.name, "grafana_url": dashboards.url, "prometheus_url": prometheus.url}

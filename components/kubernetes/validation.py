@@ -7,6 +7,7 @@ federation): the token is made for Databricks alone and lives an hour; there is 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import pulumi
@@ -22,13 +23,16 @@ TOKENS = "/var/run/secrets/databricks"
 
 @dataclass(frozen=True)
 class ValidationArgs:
-    """Image, hours (cron, UTC) and service principal (None: the cron job is suspended), and where the data is."""
+    """Image, hours (cron, UTC), service principal (None: the cron job is suspended), and where the data is.
+
+    `environment` is that of a job cluster, so that workloads find their outputs in the same way.
+    """
 
     image: str
     schedule: str
     service_principal: str | None
     databricks_host: Input[str]
-    catalog: str
+    environment: Mapping[str, str]
 
 
 class Validation(pulumi.ComponentResource):
@@ -83,8 +87,7 @@ class Validation(pulumi.ComponentResource):
                 "DATABRICKS_HOST": args.databricks_host,
                 "DATABRICKS_OIDC_TOKEN_FILEPATH": f"{TOKENS}/token",
                 "DATABRICKS_SERVERLESS_COMPUTE_ID": "auto",
-                "MEDALLION_CATALOG": args.catalog,
-                "MEDALLION_VOLUMES": f"/Volumes/{args.catalog}",
+                **args.environment,
                 **identity,
             },
             mounts={"tmp": "/tmp", "token": TOKENS},  # noqa: S108 - a volume of the pod, not this machine's folder
