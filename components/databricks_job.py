@@ -125,7 +125,7 @@ def _task(workload: Workload, task: Task, wheel: Input[str]) -> dict[str, Any]:
         "python_wheel_task": {"package_name": PACKAGE, "entry_point": ENTRY_POINT, "parameters": parameters},
         "libraries": [{"whl": wheel}, *({"pypi": {"package": library}} for library in LIBRARIES)],
         "max_retries": task.retries,
-        "min_retry_interval_millis": 30_000,
+        "min_retry_interval_millis": 5_000,
         "timeout_seconds": task.timeout_seconds,
     }
 

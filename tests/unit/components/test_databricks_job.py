@@ -61,7 +61,7 @@ def test_the_job_is_complete_and_exact():
             },
             "libraries": libraries,
             "max_retries": retries,
-            "min_retry_interval_millis": 30_000,
+            "min_retry_interval_millis": 5_000,
             "timeout_seconds": timeout,
         }
 
