@@ -169,7 +169,7 @@ def test_metrics_are_pushed_under_their_task(monkeypatch: pytest.MonkeyPatch) ->
     got: list[tuple[str, str]] = []
 
     class Gateway(BaseHTTPRequestHandler):
-        def do_PUT(self) -> None:  # noqa: N802 - the server calls it so
+        def do_PUT(self) -> None:
             got.append((self.path, self.rfile.read(int(self.headers["Content-Length"])).decode()))
             self.send_response(202)
             self.end_headers()
