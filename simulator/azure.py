@@ -164,7 +164,9 @@ class Azure(Package):
 
     def same(self, path: str, old: Any, new: Any) -> bool:
         """Azure writes a location without blanks and capitals."""
-        return path == "location" and all(isinstance(v, str) for v in (old, new)) and _plain(old) == _plain(new)
+        return (
+            path == "location" and all(isinstance(v, str) for v in (old, new)) and rules.plain(old) == rules.plain(new)
+        )
 
     def invoke(self, cloud: Cloud, token: str, arguments: dict[str, Any]) -> dict[str, Any]:
         module, _, function = token.rpartition(":")
@@ -190,10 +192,6 @@ class Azure(Package):
             raise refuse(404, "ResourceGroupNotFound", f"Resource group '{name}' could not be found.")
         message = f"The Resource '{azure_type}/{name}' under resource group '{id_.split('/')[4]}' was not found."
         raise refuse(404, "ResourceNotFound", message)
-
-
-def _plain(location: str) -> str:
-    return location.replace(" ", "").lower()
 
 
 def kubeconfig(cluster: Resource) -> str:

@@ -53,10 +53,15 @@ def split(id_: str) -> tuple[str, str]:
     return "/".join([namespace, *rest[::2]]), rest[-1]
 
 
+def plain(location: str) -> str:
+    """A location as Azure writes it: `West Europe` → `westeurope`."""
+    return location.replace(" ", "").lower()
+
+
 def _location(cloud: Cloud, resource: Resource) -> str:
     """A resource without a location of its own lies where its resource group does."""
     group = cloud.get(resource.parent)
-    return resource.inputs.get("location") or (group.outputs["location"] if group else "")
+    return plain(resource.inputs.get("location") or (group.outputs["location"] if group else ""))
 
 
 def common(cloud: Cloud, resource: Resource) -> dict[str, Any]:
@@ -227,7 +232,8 @@ def cluster(cloud: Cloud, resource: Resource) -> None:
 
 
 def group(cloud: Cloud, resource: Resource) -> dict[str, Any]:
-    return {**common(cloud, resource), "properties": {"provisioningState": "Succeeded"}}
+    state = {"provisioningState": "Succeeded"}
+    return {**common(cloud, resource), "location": _location(cloud, resource), "properties": state}
 
 
 def account(cloud: Cloud, resource: Resource) -> dict[str, Any]:
