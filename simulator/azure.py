@@ -48,7 +48,7 @@ KINDS = (
         replace=("resourceGroupName", "accountName", "blobServicesName"),
         rules=rules.hierarchical,
         outputs=rules.common,
-        always_there=True,
+        adopts=True,
     ),
     Kind(
         "azure-native:storage:BlobContainer",

@@ -144,6 +144,7 @@ KINDS = (
         written=uc.upload,
         read=uc.as_it_lies,
         deleted=uc.remove_file,
+        adopts=True,
     ),
     Kind(JOB, "{name}", naming={"name": r".{1,4096}"}, parent=_workspace_of, rules=_job, outputs=_job_outputs),
     Kind(

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from simulator.provider import package
+from simulator.kinds import package
 from simulator.state import Cloud, CloudError, Resource, cloud
 
 USAGE = "usage: python -m simulator.drift list | set ID PATH JSON | remove ID"

@@ -7,12 +7,26 @@ import os
 import signal
 import time
 from collections.abc import Sequence
-from typing import get_args
+from typing import Literal, get_args
 
-from simulator.state import CloudError, FaultKind, Operation, cloud, schedule_fault
+from simulator.state import CloudError, cloud
+
+Operation = Literal["create", "update", "delete", "read"]
+FaultKind = Literal["fail", "throttle", "slow", "kill-before-commit", "kill-after-commit"]
 
 SLOW_SECONDS = 3.0
 COLUMNS = ("operation", "type_pattern", "nth", "kind", "seen")
+
+
+def schedule_fault(operation: Operation, type_pattern: str, nth: int, kind: FaultKind) -> None:
+    """Let the nth operation on a matching type, counted from now, go wrong.
+
+    `throttle` refuses with status 429, `slow` takes seconds longer, `kill-…` ends engine and provider with SIGKILL just
+    before or after the operation is committed.
+    """
+    columns = "operation, type_pattern, nth, kind"
+    with cloud() as now:
+        now.execute(f"INSERT INTO faults ({columns}) VALUES (?, ?, ?, ?)", operation, type_pattern, nth, kind)  # noqa: S608
 
 
 def take(operation: Operation, type_: str) -> FaultKind | None:

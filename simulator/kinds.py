@@ -1,5 +1,6 @@
 """What the types of resources have in common: the row of a table that describes one, and the life of a resource."""
 
+import importlib
 import re
 import string
 from collections.abc import Callable, Mapping
@@ -8,6 +9,8 @@ from typing import Any
 
 from simulator import properties
 from simulator.state import Cloud, CloudError, Resource
+
+CLASSES = {"azure-native": "Azure", "databricks": "Databricks", "kubernetes": "Kubernetes"}
 
 Rule = Callable[[Cloud, Resource], None]
 
@@ -37,7 +40,7 @@ class Kind:
     deleted: Rule = _nothing  # what deleting does outside the database
     read: Callable[[Cloud, Resource], Resource | None] = lambda _cloud, resource: resource
     computed: tuple[str, ...] = ()  # inputs to which the cloud adds something, so that a preview cannot know them
-    always_there: bool = False  # exists with its parent: creating it adopts it, deleting it resets it
+    adopts: bool = False  # creating it takes over what is there: it came with its parent, or an upload overwrites it
 
     def identify(self, inputs: Mapping[str, Any], **more: str) -> str:
         """The id (or natural key) that a resource with these inputs has."""
@@ -108,7 +111,7 @@ class Package:
 
     def create(self, cloud: Cloud, type_: str, inputs: dict[str, Any]) -> Resource:
         kind, draft = self.kind(type_), self._draft(cloud, type_, inputs)
-        if cloud.get(draft.key) and not kind.always_there:
+        if cloud.get(draft.key) and not kind.adopts:
             raise CloudError(f"cannot create already existing resource '{draft.id}'")
         return self._write(cloud, replace(draft, parent=self.parent(cloud, kind, draft)))
 
@@ -168,3 +171,10 @@ class Package:
     def same(self, path: str, old: Any, new: Any) -> bool:
         """Whether the cloud takes two different values for the same one."""
         return False
+
+
+def package(name: str, config: Mapping[str, Any]) -> Package:
+    """The resource types of one provider, configured."""
+    module = importlib.import_module(f"simulator.{name.partition('-')[0]}")
+    configured: Package = getattr(module, CLASSES[name])(config)
+    return configured

@@ -9,8 +9,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from simulator.kinds import Kind
-from simulator.provider import CLASSES, package
+from simulator.kinds import CLASSES, Kind, package
 from simulator.state import Cloud, CloudError, cloud
 
 

@@ -8,25 +8,22 @@ Property values are plain JSON as the engine sends it; `UNKNOWN` stands for a va
 import ast
 import functools
 import importlib.util
+import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from google.protobuf import struct_pb2
+from google.protobuf import json_format, struct_pb2
 
 # The sentinels of pulumi/sdk/go/common/resource/plugin/rpc.go and .../resource/sig
 UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
-UNKNOWNS = {
-    UNKNOWN,  # of text
-    "1c4a061d-8072-4f0a-a4cb-0ff528b18fe7",  # truth value
-    "3eeb2bf0-c639-47a8-9e75-3b44932eb421",  # number
-    "6a19a0b0-7e62-4c92-b797-7f8e31da9cc2",  # list
-    "030794c1-ac77-496b-92df-f27374a8bd58",  # asset
-    "e48ece36-62e2-4504-bad9-02848725956a",  # archive
-    "dd056dcd-154b-4c76-9bd3-c8f88648b5ff",  # object
-}
+TYPED_UNKNOWNS = """
+    1c4a061d-8072-4f0a-a4cb-0ff528b18fe7 3eeb2bf0-c639-47a8-9e75-3b44932eb421 6a19a0b0-7e62-4c92-b797-7f8e31da9cc2
+    030794c1-ac77-496b-92df-f27374a8bd58 e48ece36-62e2-4504-bad9-02848725956a dd056dcd-154b-4c76-9bd3-c8f88648b5ff
+"""  # a truth value, a number, a list, an asset, an archive, an object
+UNKNOWNS = {UNKNOWN, *TYPED_UNKNOWNS.split()}
 SIGNATURE = "4dabf18193072939515e22adb298388d"
 SECRET = "1b47061264138c4ac30d75fd1eb44270"  # noqa: S105 - the wire's mark of a secret, not one
 OUTPUT = "d0e6a833031e9bbcd3f4e8bde6ca49a4"
@@ -42,9 +39,7 @@ def from_struct(value: struct_pb2.Struct) -> dict[str, Any]:
 
 def to_struct(value: Mapping[str, Any]) -> struct_pb2.Struct:
     """The gRPC struct of plain JSON."""
-    struct = struct_pb2.Struct()
-    struct.update(value)
-    return struct
+    return json_format.ParseDict(value, struct_pb2.Struct())
 
 
 def _plain(value: struct_pb2.Value) -> Any:
@@ -67,11 +62,7 @@ def _plain(value: struct_pb2.Value) -> Any:
 
 def has_unknown(value: Any) -> bool:
     """Whether any part of the value is still unknown."""
-    if isinstance(value, dict):
-        return any(map(has_unknown, value.values()))
-    if isinstance(value, list):
-        return any(map(has_unknown, value))
-    return value == UNKNOWN
+    return UNKNOWN in json.dumps(value)
 
 
 def join(path: str, key: str) -> str:
@@ -103,9 +94,7 @@ class Property:
     constant: str | None  # the only value that it takes: what tells the classes of a union apart
 
 
-@functools.cache
-def _source(path: Path) -> str:
-    return path.read_text(encoding="utf-8") if path.is_file() else ""
+_source = functools.cache(lambda path: path.read_text(encoding="utf-8") if path.is_file() else "")
 
 
 @functools.cache
@@ -129,8 +118,7 @@ def fields(path: Path, name: str) -> dict[str, Property]:
     """The input properties of the args class `name` in the module at `path`, by their name on the wire."""
     source = _class(path, name)
     signature = re.search(r"def __init__\(__self__(.*?)\):\n", source, re.DOTALL)
-    if not signature:
-        raise LookupError(f"{path} holds no class {name}")
+    assert signature, f"{path} holds no class {name}"
     function = ast.parse(f"def f(self{signature[1]}): pass").body[0]
     assert isinstance(function, ast.FunctionDef)
     names = _wire_names(source)
@@ -170,12 +158,12 @@ def fields_of(token: str) -> dict[str, Property]:
 
 def check(token: str, inputs: Mapping[str, Any]) -> list[Problem]:
     """The unknown, missing and ill-typed properties of a resource's inputs, each with its path."""
-    path, name = _module(token)
-    return list(_check_object(inputs, path, f"{name}Args", ""))
+    return list(_check_object(inputs, fields_of(token), _module(token)[0], ""))
 
 
-def _check_object(value: Mapping[str, Any], module: Path, cls: str, path: str) -> Iterator[Problem]:
-    properties = fields(module if _class(module, cls) else module.with_name("_inputs.py"), cls)
+def _check_object(
+    value: Mapping[str, Any], properties: Mapping[str, Property], module: Path, path: str
+) -> Iterator[Problem]:
     for key in value:
         if key not in properties and not key.startswith("__"):
             yield join(path, key), "unknown property"
@@ -187,16 +175,17 @@ def _check_object(value: Mapping[str, Any], module: Path, cls: str, path: str) -
 
 
 def _check(value: Any, annotation: ast.expr, module: Path, path: str) -> list[Problem]:
-    if value is None or value == UNKNOWN or (isinstance(value, dict) and SIGNATURE in value):
+    if value is None or value == UNKNOWN or (isinstance(value, dict) and SIGNATURE in value):  # an asset, for one
         return []
     choices = list(_alternatives(annotation))
     if isinstance(value, dict) and len(choices) > 1:
         constants = {choice: _constants(choice, module) for choice in choices}
         fitting = [c for c in choices if any(value.get(key) == known for key, known in constants[c].items())]
         if not fitting and all(constants.values()):
-            (key, _), *_ = constants[choices[0]].items()
+            key = next(iter(constants[choices[0]]))
             known = ", ".join(sorted(values[key] for values in constants.values()))
-            return [(join(path, key), f"{value.get(key)!r} is none of {known}")]
+            unknown = value.get(key) == UNKNOWN
+            return [] if unknown else [(join(path, key), f"{value.get(key)!r} is none of {known}")]
         choices = fitting or choices
     found = [_check_as(value, choice, module, path) for choice in choices]
     fits = [problems for problems in found if problems is not None]
@@ -244,7 +233,7 @@ def _check_as(value: Any, annotation: ast.expr, module: Path, path: str) -> list
         plain = ast.unparse(annotation).removeprefix("_builtins.")
         if plain == "Any":
             return []
-        fits = isinstance(value, PRIMITIVES[plain]) and (plain == "bool" or not isinstance(value, bool))
+        fits = isinstance(value, PRIMITIVES.get(plain, ())) and (plain == "bool" or not isinstance(value, bool))
         return [] if fits else None
     enum = _class(module.with_name("_enums.py"), name)
     if enum:
@@ -257,4 +246,4 @@ def _check_as(value: Any, annotation: ast.expr, module: Path, path: str) -> list
         for key, constant in _constants(annotation, module).items()
         if value.get(key) not in (None, constant, UNKNOWN)
     ]
-    return wrong or list(_check_object(value, module, name, path))
+    return wrong or list(_check_object(value, fields(module.with_name("_inputs.py"), name), module, path))

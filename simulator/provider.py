@@ -7,7 +7,6 @@ what comes back under the same path, so that the simulated cloud holds plain val
 """
 
 import functools
-import importlib
 import importlib.metadata
 import os
 import re
@@ -15,7 +14,7 @@ import signal
 import sqlite3
 import sys
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from concurrent import futures
 from typing import Any, TypeVar
 
@@ -24,7 +23,7 @@ from google.protobuf import empty_pb2
 from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc
 
 from simulator import faults, state
-from simulator.kinds import Package
+from simulator.kinds import CLASSES, package
 from simulator.properties import (
     UNKNOWN,
     Problem,
@@ -35,17 +34,8 @@ from simulator.properties import (
 )
 from simulator.state import Cloud, CloudError
 
-CLASSES = {"azure-native": "Azure", "databricks": "Databricks", "kubernetes": "Kubernetes"}
 MESSAGE_BYTES = 400 << 20  # the engine's own limit
-KINDS_OF_CHANGE = provider_pb2.PropertyDiff.Kind
 T = TypeVar("T")
-
-
-def package(name: str, config: Mapping[str, Any]) -> Package:
-    """The resource types of one provider, configured."""
-    module = importlib.import_module(f"simulator.{name.partition('-')[0]}")
-    configured: Package = getattr(module, CLASSES[name])(config)
-    return configured
 
 
 def _answer(method: Callable[..., T]) -> Callable[..., T]:
@@ -76,7 +66,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         self.name = name
         self.package = package(name, {})
 
-    def _operate(self, operation: state.Operation, type_: str, work: Callable[[Cloud], T]) -> T:
+    def _operate(self, operation: faults.Operation, type_: str, work: Callable[[Cloud], T]) -> T:
         """Do one operation of the cloud, with the fault that is scheduled for it."""
         fault = faults.take(operation, type_)
         with state.cloud() as cloud:
@@ -89,15 +79,6 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
 
     def GetPluginInfo(self, request: Any, context: Any) -> plugin_pb2.PluginInfo:
         return plugin_pb2.PluginInfo(version=importlib.metadata.version(f"pulumi-{self.name}"))
-
-    def GetSchema(self, request: Any, context: Any) -> provider_pb2.GetSchemaResponse:
-        return provider_pb2.GetSchemaResponse(schema="{}")
-
-    def GetMapping(self, request: Any, context: Any) -> provider_pb2.GetMappingResponse:
-        return provider_pb2.GetMappingResponse()
-
-    def GetMappings(self, request: Any, context: Any) -> provider_pb2.GetMappingsResponse:
-        return provider_pb2.GetMappingsResponse()
 
     def Cancel(self, request: Any, context: Any) -> empty_pb2.Empty:
         return empty_pb2.Empty()  # every operation is short
@@ -129,9 +110,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         before = self.package.delete_before_replace(kind, old, new)
         return self._difference(old, new, kind.replace, before)
 
-    def _difference(
-        self, old: dict[str, Any], new: dict[str, Any], replacing: Iterable[str], before: bool
-    ) -> provider_pb2.DiffResponse:
+    def _difference(self, old: Any, new: Any, replacing: Iterable[str], before: bool) -> provider_pb2.DiffResponse:
         answer = provider_pb2.DiffResponse(hasDetailedDiff=True, changes=provider_pb2.DiffResponse.DIFF_NONE)
         for path, change, was, is_ in differences(old, new):
             if self.package.same(path, was, is_):
@@ -139,14 +118,11 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
             plain = re.sub(r"\[\d+\]", "", path)
             replaced = any(plain == name or plain.startswith((f"{name}.", f"{name}[")) for name in replacing)
             name = f"{change}_REPLACE" if replaced else change
-            answer.detailedDiff[path].CopyFrom(
-                provider_pb2.PropertyDiff(kind=KINDS_OF_CHANGE.Value(name), inputDiff=True)
-            )
+            answer.detailedDiff[path].kind = provider_pb2.PropertyDiff.Kind.Value(name)
+            answer.detailedDiff[path].inputDiff = True
             answer.changes = provider_pb2.DiffResponse.DIFF_SOME
-            top = re.split(r"[.\[]", path)[0]
-            answer.diffs.append(top)
-            if replaced:
-                answer.replaces.append(top)
+            for names in (answer.diffs, answer.replaces) if replaced else (answer.diffs,):
+                names.append(re.split(r"[.\[]", path)[0])
         answer.deleteBeforeReplace = bool(answer.replaces) and before
         return answer
 
@@ -177,9 +153,8 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         found = self._operate("read", type_, lambda cloud: self.package.read(cloud, type_, request.id))
         if found is None:
             return provider_pb2.ReadResponse()
-        return provider_pb2.ReadResponse(
-            id=found.id, properties=to_struct(found.outputs), inputs=to_struct(found.inputs)
-        )
+        states = {"properties": to_struct(found.outputs), "inputs": to_struct(found.inputs)}
+        return provider_pb2.ReadResponse(id=found.id, **states)
 
     @_answer
     def Delete(self, request: Any, context: Any) -> empty_pb2.Empty:
@@ -199,10 +174,8 @@ def serve(name: str) -> None:
     """Serve until the engine ends; prints the port, which the engine reads."""
     engine = os.getppid()
     signal.signal(signal.SIGINT, lambda *_: os._exit(0))  # how the engine ends a provider that has nothing to do
-    server = grpc.server(
-        futures.ThreadPoolExecutor(16),
-        options=[("grpc.max_receive_message_length", MESSAGE_BYTES), ("grpc.max_send_message_length", MESSAGE_BYTES)],
-    )
+    sizes = [(f"grpc.max_{way}_message_length", MESSAGE_BYTES) for way in ("receive", "send")]
+    server = grpc.server(futures.ThreadPoolExecutor(16), options=sizes)
     provider_pb2_grpc.add_ResourceProviderServicer_to_server(Provider(name), server)
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()

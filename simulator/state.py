@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 SCHEMA = """
 CREATE TABLE resources (key TEXT PRIMARY KEY, type TEXT NOT NULL, id TEXT NOT NULL, scope TEXT NOT NULL,
@@ -26,10 +26,6 @@ CREATE TABLE faults (number INTEGER PRIMARY KEY, operation TEXT NOT NULL, type_p
                      nth INTEGER NOT NULL, kind TEXT NOT NULL, seen INTEGER NOT NULL DEFAULT 0);
 PRAGMA user_version = 1;
 """
-BUSY_SECONDS = 60
-
-Operation = Literal["create", "update", "delete", "read"]
-FaultKind = Literal["fail", "throttle", "slow", "kill-before-commit", "kill-after-commit"]
 
 
 class CloudError(Exception):
@@ -141,7 +137,7 @@ def cloud(folder: Path | None = None) -> Iterator[Cloud]:
     """The simulated cloud for one operation: committed as a whole at the end, or not at all."""
     folder = folder or home()
     folder.mkdir(parents=True, exist_ok=True)
-    database = sqlite3.connect(folder / "cloud.sqlite", timeout=BUSY_SECONDS, isolation_level=None)
+    database = sqlite3.connect(folder / "cloud.sqlite", timeout=60, isolation_level=None)
     try:
         database.execute("PRAGMA journal_mode = WAL")
         database.execute("PRAGMA synchronous = NORMAL")
@@ -159,20 +155,3 @@ def lake_root(account: str) -> Path:
     """The folder of a storage account's containers."""
     with cloud() as now:
         return now.lake_root(account)
-
-
-def resources(type_pattern: str = "*", **inputs: Any) -> list[Resource]:
-    """What exists in the simulated cloud."""
-    with cloud() as now:
-        return now.find(type_pattern, **inputs)
-
-
-def schedule_fault(operation: Operation, type_pattern: str, nth: int, kind: FaultKind) -> None:
-    """Let the nth operation on a matching type, counted from now, go wrong.
-
-    `throttle` refuses with status 429, `slow` takes seconds longer, `kill-…` ends engine and provider with SIGKILL just
-    before or after the operation is committed.
-    """
-    row = (operation, type_pattern, nth, kind)
-    with cloud() as now:
-        now.execute("INSERT INTO faults (operation, type_pattern, nth, kind) VALUES (?, ?, ?, ?)", *row)

@@ -104,6 +104,17 @@ def test_the_type_of_an_activity_tells_what_else_it_may_have():
     assert found[3][1].startswith("'Nope' is none of AppendVariable, ")
 
 
+def test_an_activity_whose_type_is_unknown_cannot_be_judged():
+    activities = [{"name": "run", "type": UNKNOWN, "jobId": "1"}]
+    assert check(PIPELINE, {"resourceGroupName": "rg", "factoryName": "f", "activities": activities}) == []
+
+
+def test_text_is_no_asset():
+    problem = ("source", "'x' is not of type pulumi.Archive or pulumi.Asset")
+    blob = {"resourceGroupName": "rg", "accountName": "a", "containerName": "c", "source": "x"}
+    assert check("azure-native:storage:Blob", blob) == [problem]
+
+
 def test_an_integer_is_no_fraction_and_no_truth_value():
     assert check(JOB, {**GOOD_JOB, "maxConcurrentRuns": 1.5}) == [("maxConcurrentRuns", "1.5 is not of type int")]
     assert check(JOB, {**GOOD_JOB, "maxConcurrentRuns": True}) == [("maxConcurrentRuns", "True is not of type int")]

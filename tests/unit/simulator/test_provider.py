@@ -14,9 +14,10 @@ from pulumi.runtime.proto import provider_pb2
 from simulator import drift, faults, pending
 from simulator.azure import kubeconfig
 from simulator.azure_rules import SUBSCRIPTION
+from simulator.faults import schedule_fault
 from simulator.properties import UNKNOWN, from_struct, to_struct
 from simulator.provider import Provider
-from simulator.state import CloudError, cloud, resources, schedule_fault
+from simulator.state import CloudError, cloud
 
 GROUP, ACCOUNT = "azure-native:resources:ResourceGroup", "azure-native:storage:StorageAccount"
 CLUSTER, JOB = "azure-native:containerservice:ManagedCluster", "databricks:index/job:Job"
@@ -33,6 +34,11 @@ AKS = {
     "agentPoolProfiles": [{"name": "system", "mode": "System"}],
 }
 PODS = {"metadata": {"labels": {"app": "a"}}, "spec": {"containers": [{"name": "c", "image": "i"}]}}
+
+
+def resources(pattern="*"):
+    with cloud() as now:
+        return now.find(pattern)
 
 
 class RefusedError(Exception):
