@@ -126,6 +126,13 @@ def test_an_upload_lands_in_the_lake(volume, make, source, tmp_path):
     assert [path.name for path in (tmp_path / "lake/models/wheels").iterdir()] == ["w.whl"]
 
 
+def test_an_upload_overwrites_the_file_of_that_path(volume, make, source, tmp_path):
+    make(FILE, path=WHEEL, source=str(source))
+    source.write_bytes(b"another")
+    assert make(FILE, path=WHEEL, source=str(source)).computed["fileSize"] == 7
+    assert (tmp_path / "lake/models/wheels/w.whl").read_bytes() == b"another"
+
+
 def test_a_changed_source_changes_the_inputs(workspace, source):
     kind = workspace.kind(FILE)
     before = kind.defaults({"path": WHEEL, "source": str(source)})
