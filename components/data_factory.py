@@ -116,7 +116,7 @@ class DataFactory(pulumi.ComponentResource):
 
 @dataclass(frozen=True)
 class PipelinesArgs:
-    """What pipelines are made of: `prefix` tells the linked services of stacks that share a factory apart."""
+    """What pipelines are made of: `prefix` stands before all names, to tell stacks that share a factory apart."""
 
     prefix: str
     workloads: tuple[Workload, ...]
@@ -152,7 +152,7 @@ class Pipelines(pulumi.ComponentResource):
             f"{args.prefix}_lake", datafactory.AzureBlobFSLinkedServiceArgs(type="AzureBlobFS", url=lake.endpoint)
         )
         self.names = {
-            workload.name: self._pipeline(workload, args.job_ids, f"{args.prefix}_databricks", databricks)
+            workload.name: self._pipeline(workload, args, f"{args.prefix}_databricks", databricks)
             for workload in args.workloads
         }
         self.register_outputs({"names": self.names})
@@ -168,14 +168,12 @@ class Pipelines(pulumi.ComponentResource):
             opts=ResourceOptions(parent=self),
         )
 
-    def _pipeline(
-        self, workload: Workload, job_ids: Mapping[str, Input[str]], service: str, needs: pulumi.Resource
-    ) -> Output[str]:
+    def _pipeline(self, workload: Workload, args: PipelinesArgs, service: str, needs: pulumi.Resource) -> Output[str]:
         """The pipeline of a workload. Returns its name."""
-        activities = pipeline_activities(workload, job_ids, service)
+        activities = pipeline_activities(workload, args.job_ids, service)
         pipeline = datafactory.Pipeline(
             f"pipeline-{workload.name}",
-            pipeline_name=workload.folder,
+            pipeline_name=f"{args.prefix}_{workload.folder}",
             factory_name=self._factory.name,
             resource_group_name=self._factory.group,
             description=workload.description,

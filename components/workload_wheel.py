@@ -73,31 +73,23 @@ def _zip(files: dict[str, bytes]) -> bytes:
     return archive.getvalue()
 
 
-def write(wheel: Wheel, folder: Path) -> Path:
-    """Puts the wheel into the folder, whole or not at all. Returns its path."""
-    path = folder / wheel.filename
-    if not (path.is_file() and path.read_bytes() == wheel.data):
-        folder.mkdir(parents=True, exist_ok=True)
-        part = path.with_suffix(".part")
-        part.write_bytes(wheel.data)
-        part.replace(path)
-    return path
-
-
 class WorkloadWheel(pulumi.ComponentResource):
-    """The uploaded wheel. `path` is where clusters find it."""
+    """The uploaded wheel. `path` is where clusters find it.
+
+    It is declared by its content, not by a file of this machine: the provider wants to read such a file again in every
+    preview, and other machines do not have it.
+    """
 
     path: Output[str]
 
-    def __init__(self, name: str, *, source: Path, folder: str, opts: ResourceOptions) -> None:
-        """`source` is the wheel on this machine, `folder` the folder (`/Volumes/…`) that it goes to."""
+    def __init__(self, name: str, wheel: Wheel, *, folder: str, opts: ResourceOptions) -> None:
+        """`folder` is the folder (`/Volumes/…`) that the wheel goes to."""
         super().__init__("medallion:components:WorkloadWheel", name, None, opts)
         file = databricks.File(
             f"{name}-file",
-            source=str(source),
-            path=f"{folder}/{source.name}",
-            # where the wheel was built says nothing about what it holds: the name in `path` does
-            opts=ResourceOptions(parent=self, retain_on_delete=True, ignore_changes=["source"]),
+            content_base64=base64.b64encode(wheel.data).decode(),
+            path=f"{folder}/{wheel.filename}",
+            opts=ResourceOptions(parent=self, retain_on_delete=True),
         )
         self.path = file.path
         self.register_outputs({"path": self.path})

@@ -1,17 +1,17 @@
-"""Settings turned into the arguments of components. Pure, but for the wheel, which is put where the engine reads it."""
+"""Settings turned into the arguments of components, and sources into the wheel. Declares nothing."""
 
 from __future__ import annotations
 
 import tomllib
 from pathlib import Path
 
-from components import workload_wheel
 from components.aks_cluster import AksArgs
 from components.data_lake import LakeArgs
 from components.databricks_job import ClusterArgs, JobArgs, environment
 from components.runtimes import runtime
 from components.site import OWNER_TAG, owner
 from components.unity_catalog import CatalogArgs
+from components.workload_wheel import Wheel, build
 from stacks.settings import PROJECT, Settings
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -57,7 +57,7 @@ def aks(settings: Settings) -> AksArgs:
     )
 
 
-def wheel(home: Path) -> Path:
-    """The wheel of the workloads, built into the folder `dist` of this machine's state. Returns its path."""
+def wheel() -> Wheel:
+    """The wheel of the workloads, in the version of the project."""
     version = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
-    return workload_wheel.write(workload_wheel.build(ROOT / "workloads", version), home / "dist")
+    return build(ROOT / "workloads", version)

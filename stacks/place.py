@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal
 
 from stacks.settings import Settings, SettingsError
@@ -12,11 +11,10 @@ from stacks.settings import Settings, SettingsError
 
 @dataclass(frozen=True)
 class Place:
-    """The cloud, the stack, the folder of this machine's state, and the way of signing in to Databricks."""
+    """The cloud, the stack, and the way of signing in to Databricks."""
 
     cloud: Literal["simulated", "azure"]
     stack: str
-    home: Path
     auth_type: str
 
     @classmethod
@@ -25,8 +23,6 @@ class Place:
         cloud = environ.get("CLOUD")
         if cloud not in ("simulated", "azure"):
             raise SettingsError(f"CLOUD must be simulated or azure, not {cloud!r}: start Pulumi through make")
-        if "MEDALLION_HOME" not in environ:
-            raise SettingsError("MEDALLION_HOME is not set: start Pulumi through make")
         if cloud == "azure" and stack == "local":
             raise SettingsError("the stack 'local' is always simulated: CLOUD=azure takes another STACK")
         if cloud == "azure" and not (settings.administrators or settings.existing.aks_cluster):
@@ -37,6 +33,5 @@ class Place:
         return cls(
             cloud=cloud,
             stack=stack,
-            home=Path(environ["MEDALLION_HOME"]),
             auth_type="github-oidc-azure" if "GITHUB_ACTIONS" in environ else "azure-cli",
         )

@@ -52,7 +52,7 @@ def declare(settings: Settings, place: Place, workloads: tuple[Workload, ...]) -
     names = Names(PROJECT, place.stack, subscription, settings.names)
     catalog = settings.existing.catalog or f"{PROJECT}_{place.stack}"
     lake_args, job_args = arguments.lake(settings), arguments.job(settings, catalog)
-    aks_args, wheel = arguments.aks(settings), arguments.wheel(place.home)
+    aks_args, wheel = arguments.aks(settings), arguments.wheel()
     found = find(settings.existing, owner(PROJECT, place.stack))
 
     tags = arguments.tags(settings, place.stack)
@@ -72,7 +72,7 @@ def declare(settings: Settings, place: Place, workloads: tuple[Workload, ...]) -
         connector = AccessConnector("access", site, lake)
         unity = UnityCatalog("unity", arguments.catalog(settings, catalog), lake, connector, inside)
         inside = ResourceOptions(provider=databricks, depends_on=[unity.volumes["models"]])
-    uploaded = WorkloadWheel("wheel", source=wheel, folder=f"/Volumes/{catalog}/models/files/wheels", opts=inside)
+    uploaded = WorkloadWheel("wheel", wheel, folder=f"/Volumes/{catalog}/models/files/wheels", opts=inside)
     jobs: dict[str, pulumi.Output[str]] = {}
     for workload in workloads:
         jobs |= DatabricksJobs(workload, job_args, uploaded.path, inside).ids

@@ -114,7 +114,6 @@ class Recorder:
     """Runs the whole program of a stack on a mock engine."""
 
     root: Path
-    home: Path
 
     def settings(self, stack: str, **changes: Any) -> Settings:
         """The settings of a stack, with changes: section → new values of its keys, or a value."""
@@ -131,15 +130,15 @@ class Recorder:
         from stacks.program import declare
         from workloads.spec import discover
 
-        place = Place(cloud="simulated", stack=stack, home=self.home, auth_type="azure-cli")
+        place = Place(cloud="simulated", stack=stack, auth_type="azure-cli")
         settings = self.settings(stack, **changes)
         return Engine().run(lambda: declare(settings, place, discover()), stack=stack)
 
 
 @pytest.fixture(scope="session")
-def record(project_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Recorder:
+def record(project_root: Path) -> Recorder:
     """Runs the program of a stack, with changed settings where asked, and returns what it declared."""
-    return Recorder(root=project_root, home=tmp_path_factory.mktemp("home"))
+    return Recorder(root=project_root)
 
 
 @pytest.fixture(scope="session")

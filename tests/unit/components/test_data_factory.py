@@ -74,7 +74,7 @@ def test_the_factory_signs_in_as_itself(stacks):
 
 def test_the_pipeline_of_ssh_logs_runs_the_deployed_job(stacks):
     pipeline = stacks["dev"].one("Pipeline")
-    assert pipeline["pipelineName"] == "ssh_logs"
+    assert pipeline["pipelineName"] == "dev_ssh_logs"
     assert [activity["jobId"] for activity in pipeline["activities"]] == ["job-ssh-logs-id"]
     assert pipeline["parameters"]["seed"] == {"type": "String", "defaultValue": "7"}
     assert pipeline["concurrency"] == 1

@@ -12,13 +12,19 @@ import zipfile
 
 import pytest
 
-from components.workload_wheel import build, write
+from components.workload_wheel import build
 
 
 @pytest.fixture
 def sources(project_root, tmp_path):
     """A copy of the workloads."""
     return shutil.copytree(project_root / "workloads", tmp_path / "copy" / "workloads")
+
+
+def save(wheel, folder):
+    path = folder / wheel.filename
+    path.write_bytes(wheel.data)
+    return path
 
 
 def test_the_same_sources_give_the_same_bytes_wherever_they_lie(project_root, sources):
@@ -37,7 +43,7 @@ def test_a_changed_source_gives_another_version(sources):
 
 
 def test_every_file_is_recorded_with_its_hash(sources, tmp_path):
-    path = write(build(sources, "0.1.0"), tmp_path / "dist")
+    path = save(build(sources, "0.1.0"), tmp_path)
     with zipfile.ZipFile(path) as wheel:
         names = wheel.namelist()
         (record,) = [name for name in names if name.endswith("/RECORD")]
@@ -53,7 +59,7 @@ def test_every_file_is_recorded_with_its_hash(sources, tmp_path):
 
 def test_python_finds_package_version_and_entry_point(sources, tmp_path):
     wheel = build(sources, "0.1.0")
-    with zipfile.ZipFile(write(wheel, tmp_path)) as archive:
+    with zipfile.ZipFile(save(wheel, tmp_path)) as archive:
         archive.extractall(tmp_path / "site")
     (found,) = importlib.metadata.distributions(path=[str(tmp_path / "site")])
     assert found.metadata["Name"] == "medallion_workloads"
@@ -63,30 +69,19 @@ def test_python_finds_package_version_and_entry_point(sources, tmp_path):
 
 
 def test_it_can_be_installed(sources, tmp_path):
-    path = write(build(sources, "0.1.0"), tmp_path)
+    path = save(build(sources, "0.1.0"), tmp_path)
     target = tmp_path / "site"
     install = [sys.executable, "-m", "uv", "pip", "install", "--quiet", "--offline", "--no-cache", "--no-deps"]
     subprocess.run([*install, "--target", target, path], check=True)
     assert (target / "workloads" / "spec.py").read_bytes() == (sources / "spec.py").read_bytes()
 
 
-def test_writing_again_leaves_the_file_alone(sources, tmp_path):
-    wheel = build(sources, "0.1.0")
-    path = write(wheel, tmp_path)
-    os.utime(path, (1, 1))
-    assert write(wheel, tmp_path) == path
-    assert path.stat().st_mtime == 1
-    path.write_bytes(b"damaged")
-    assert write(wheel, tmp_path).read_bytes() == wheel.data
-
-
-def test_upload_names_the_version_and_ignores_where_it_was_built(stacks):
+def test_upload_names_the_version_and_needs_no_file_of_this_machine(project_root, stacks):
     local = stacks["local"]
+    wheel = build(project_root / "workloads", "0.1.0")
     file = local.inputs("wheel-file")
-    assert re.fullmatch(
-        r"/Volumes/medallion_local/models/files/wheels/medallion_workloads-0\.1\.0\+[0-9a-f]{12}-py3-none-any\.whl",
-        file["path"],
-    )
-    assert file["source"].endswith("/dist/" + file["path"].rsplit("/", 1)[1])
+    assert file["path"] == f"/Volumes/medallion_local/models/files/wheels/{wheel.filename}"
+    assert base64.b64decode(file["contentBase64"]) == wheel.data
+    assert "source" not in file
     assert local.outputs["wheel"] == file["path"]
     assert local.inputs("job-ssh-logs")["tasks"][0]["libraries"][0] == {"whl": file["path"]}

@@ -39,7 +39,7 @@ def run(engine, record, known, existing=EXISTING):
     """Runs the program of `dev` where those lookups find something."""
     engine.existing = known
     settings = record.settings("dev", existing=existing)
-    place = Place(cloud="simulated", stack="dev", home=record.home, auth_type="azure-cli")
+    place = Place(cloud="simulated", stack="dev", auth_type="azure-cli")
     return engine.run(lambda: program.declare(settings, place, discover()), stack="dev")
 
 

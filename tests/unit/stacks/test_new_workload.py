@@ -71,7 +71,7 @@ def test_a_folder_brings_job_pipeline_row_and_alert_and_nothing_else(stacks, rec
 def test_what_it_brings_is_its_own(record, with_folder):
     engine = record("dev")
     assert engine.outputs["jobs"] == {"door-bells": "job-door-bells-id", "ssh-logs": "job-ssh-logs-id"}
-    assert engine.outputs["pipelines"] == {"door-bells": "door_bells", "ssh-logs": "ssh_logs"}
+    assert engine.outputs["pipelines"] == {"door-bells": "dev_door_bells", "ssh-logs": "dev_ssh_logs"}
     assert [task["taskKey"] for task in engine.inputs("job-door-bells")["tasks"]] == ["bronze", "gold"]
     board = json.loads(engine.inputs("grafana-dashboards")["data"]["pipeline-processing-time.json"])
     titles = [panel["title"] for panel in board["panels"]]

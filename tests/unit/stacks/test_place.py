@@ -5,7 +5,7 @@ import pytest
 from stacks.place import Place
 from stacks.settings import SettingsError
 
-ENVIRONMENT = {"CLOUD": "simulated", "MEDALLION_HOME": "/home/m"}
+ENVIRONMENT = {"CLOUD": "simulated"}
 ADMINISTRATORS = {"platform": {"object_id": "00000000-1111-2222-3333-444444444444"}}
 
 
@@ -20,7 +20,6 @@ def test_a_laptop_signs_in_by_the_azure_command_and_a_workflow_by_its_token(reco
     [
         ({"CLOUD": None}, "dev", "CLOUD must be simulated or azure, not None: start Pulumi through make"),
         ({"CLOUD": "aws"}, "dev", "CLOUD must be simulated or azure, not 'aws': start Pulumi through make"),
-        ({"MEDALLION_HOME": None}, "dev", "MEDALLION_HOME is not set: start Pulumi through make"),
         ({"CLOUD": "azure"}, "local", "the stack 'local' is always simulated: CLOUD=azure takes another STACK"),
         (
             {"CLOUD": "azure"},

@@ -56,7 +56,7 @@ def test_outputs_are_those_that_are_documented(stacks, stack):
     assert outputs.catalog == f"medallion_{stack}"
     assert outputs.volumes == f"/Volumes/medallion_{stack}"
     assert outputs.jobs == {"ssh-logs": "job-ssh-logs-id"}
-    assert outputs.pipelines == {"ssh-logs": "ssh_logs"}
+    assert outputs.pipelines == {"ssh-logs": f"{stack}_ssh_logs"}
     assert outputs.lake_endpoint == f"https://{outputs.lake_account}.dfs.core.windows.net/"
     assert outputs.grafana_url == f"http://grafana-service.medallion-{stack}.svc.cluster.local:3000"
 
@@ -176,7 +176,7 @@ def test_the_validation_pod_waits_for_somebody_to_be(record):
     ],
 )
 def test_a_mistake_is_found_before_anything_is_declared(engine, record, changes, message):
-    place = Place(cloud="simulated", stack="dev", home=record.home, auth_type="azure-cli")
+    place = Place(cloud="simulated", stack="dev", auth_type="azure-cli")
     with pytest.raises(program.MISTAKES) as mistake:
         engine.run(lambda: program.declare(record.settings("dev", **changes), place, discover()))
     assert str(mistake.value).startswith(message)
