@@ -32,6 +32,7 @@ VOLATILE = {
     "updatedAt": "time",
     "modificationTime": "time",
     "importID": "says that a pending create was taken over",
+    "ciphertext": "differs at each encryption of the same secret",
 }
 
 
@@ -49,8 +50,21 @@ def outcome(at: Platform) -> dict[str, Any]:
     """
     with cloud(at.home) as now:
         there = [[item.key, item.type, item.id, item.parent, item.inputs, item.computed] for item in now.find()]
-    state = {"stack": at.resources(), "cloud": there}
+    state = {"stack": [_comparable(resource) for resource in at.resources()], "cloud": there}
     return _relocated(without(state, VOLATILE), str(at.home))
+
+
+def _comparable(resource: dict[str, Any]) -> dict[str, Any]:
+    """A resource of the state without what the engine chooses: order of dependencies, ids of providers."""
+    changes: dict[str, Any] = {"dependencies": sorted(resource.get("dependencies", []))}
+    changes["propertyDependencies"] = {
+        name: sorted(urns or []) for name, urns in resource.get("propertyDependencies", {}).items()
+    }
+    if "provider" in resource:
+        changes["provider"] = resource["provider"].rpartition("::")[0]
+    if resource["type"].startswith("pulumi:providers:"):
+        changes["id"] = "chosen by the engine"
+    return resource | changes
 
 
 def killed(number: int, kind: str) -> tuple[dict[str, Any], bool]:
