@@ -7,7 +7,7 @@ command: those who have no Spark run the checks of files only.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -26,12 +26,15 @@ class Outputs:
 
     lake: Lake
     spark: SparkSession | None = None
+    opened: dict[str, DataFrame] = field(default_factory=dict)
 
     def table(self, table: Table) -> DataFrame:
-        """A table as it is now."""
+        """A table, for all checks as it was when the first of them asked."""
         if self.spark is None:
             raise TaskError(f"checking table {table.name} takes Spark")
-        return tables.read(self.spark, self.lake, table)
+        if table.name not in self.opened:
+            self.opened[table.name] = tables.read(self.spark, self.lake, table)
+        return self.opened[table.name]
 
     def file(self, place: str) -> Path:
         """The path of an export. Raises TaskError where there is none."""
