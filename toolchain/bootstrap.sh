@@ -7,7 +7,7 @@ set -eu
 root=$(cd "$(dirname "$0")/.." && pwd)
 venv=$root/.venv
 stamp=$venv/medallion.stamp
-needed_kb=4000000 # the environment, and as much again while it is unpacked
+needed_kb=5000000 # the environment, and as much again while it is unpacked
 
 fail() {
     printf 'error: %s\n' "$1" >&2
@@ -57,7 +57,7 @@ free_kb=$(df -Pk "$root" | awk 'NR == 2 { print $4 }')
 if [ ! -d "$venv" ] && [ "$free_kb" -lt "$needed_kb" ]; then
     fail "set-up needs $((needed_kb / 1000)) MB on the disk of $root; $((free_kb / 1000)) MB are free"
 fi
-printf 'set-up: Python packages into .venv (1.6 GB, with %s) …\n' "$("$python" -V)"
+printf 'set-up: Python packages into .venv (2.2 GB, with %s) …\n' "$("$python" -V)"
 
 cache=$root/.tools/cache
 mkdir -p "$cache"
@@ -72,10 +72,11 @@ fi
 rm -f "$stamp"
 
 # uv installs several times faster than pip. It is in the lock itself; where it cannot be had, pip does as well.
+# Modules are compiled once, here: where Python may not write bytecode, each process would compile its own again.
 awk '/^[^ #]/ { keep = /^uv==/ } keep' "$root/requirements.txt" >"$cache/uv.txt"
 installed=
 if "$venv/bin/python" -m pip install --quiet --require-hashes --no-deps -r "$cache/uv.txt"; then
-    "$venv/bin/uv" pip install --quiet --require-hashes -r "$root/requirements.txt" && installed=yes
+    "$venv/bin/uv" pip install --quiet --compile-bytecode --require-hashes -r "$root/requirements.txt" && installed=yes
 fi
 [ -n "$installed" ] || "$venv/bin/python" -m pip install --quiet --require-hashes -r "$root/requirements.txt" ||
     fail "the Python packages could not be installed (see above): check network, proxy and disk, and run again"
