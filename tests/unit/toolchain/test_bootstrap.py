@@ -72,12 +72,12 @@ def test_the_lock_and_the_project_are_installed_once(bootstrap, checkout: Path, 
     log = tmp_path / "log"
     done = bootstrap(python3_12=fake_python(log, "3.12.1", "12"))
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout == "set-up: Python packages into .venv (1.6 GB, with Python 3.12.1) …\n"
+    assert done.stdout == "set-up: Python packages into .venv (2.2 GB, with Python 3.12.1) …\n"
     cache = checkout / ".tools" / "cache"
     assert log.read_text(encoding="utf-8").splitlines() == [
         "venv 3.12.1",
         f"-m pip install --quiet --require-hashes --no-deps -r {cache}/uv.txt",
-        f"uv pip install --quiet --require-hashes -r {checkout}/requirements.txt",
+        f"uv pip install --quiet --compile-bytecode --require-hashes -r {checkout}/requirements.txt",
         f"-m pip install --quiet --no-deps --no-build-isolation --editable {checkout}",
     ]
     assert Path(f"{log}.lock").read_text(encoding="utf-8") == UV
@@ -146,7 +146,7 @@ def test_a_full_disk_is_told_before_anything_is_made(bootstrap, checkout: Path, 
     df.chmod(0o755)
     done = bootstrap(python3_12=fake_python(tmp_path / "log", "3.12.1", "12"))
     assert done.returncode == 1
-    assert done.stderr == f"error: set-up needs 4000 MB on the disk of {checkout}; 1000 MB are free\n"
+    assert done.stderr == f"error: set-up needs 5000 MB on the disk of {checkout}; 1000 MB are free\n"
     assert sorted(path.name for path in checkout.iterdir()) == ["pyproject.toml", "requirements.txt", "toolchain"]
 
 
