@@ -8,6 +8,9 @@ from typing import Any
 from dashboards import queries
 from workloads.spec import Workload
 
+RUNBOOK = "docs/runbooks/alerts.md"
+"""What to do about each alert, from the root of the repository."""
+
 LATE_AFTER = 26 * 3600
 """Seconds after which a workload with a schedule is late: schedules are daily, and a run may take two hours."""
 
@@ -49,5 +52,5 @@ def _alert(name: str, expression: str, severity: str, summary: str) -> dict[str,
         "expr": expression,
         "for": "1m",
         "labels": {"severity": severity},
-        "annotations": {"summary": summary},
+        "annotations": {"summary": summary, "runbook": f"{RUNBOOK}#{name.lower()}"},
     }

@@ -10,7 +10,7 @@ import pytest
 from deltalake import DeltaTable
 from mlflow.tracking import MlflowClient
 
-from dashboards.grafana import dashboards
+from dashboards import grafana
 from workloads import spec
 from workloads.lakehouse import metrics
 
@@ -125,7 +125,7 @@ def test_the_run_emits_every_metric_of_the_catalogue_and_the_dashboards_read_no_
         metric["name"] for file in folder.glob("*.metrics.json") for metric in json.loads(file.read_text())["metrics"]
     }
     assert emitted == {metric.name for metric in metrics.CATALOGUE}
-    read = set(re.findall(r"\bmedallion_\w+", json.dumps(dashboards(spec.discover()))))
+    read = set(re.findall(r"\bmedallion_\w+", json.dumps(grafana.files(spec.discover()))))
     assert read <= emitted
 
 

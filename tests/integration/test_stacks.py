@@ -6,6 +6,7 @@ import pytest
 
 from benchmarks.kill_up import difference, outcome
 from simulator.state import cloud
+from stacks import picture
 from toolchain.touched_stacks import STACKS
 
 pytestmark = pytest.mark.engine
@@ -42,6 +43,11 @@ def test_after_down_the_next_up_ends_in_the_same_state(fresh):
     fresh.succeed("toolchain.stack", "down", "--stack", "local")
     fresh.up()
     assert difference(first, outcome(fresh)) == ""
+
+
+def test_the_pictures_of_the_architecture_page_show_the_program(standing):
+    page = picture.PAGE.read_text(encoding="utf-8")
+    assert picture.renew(page, picture.pictures(standing.resources())) == page, "renew them: see docs/architecture.md"
 
 
 def test_drift_shows(fresh):

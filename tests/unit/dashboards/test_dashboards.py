@@ -107,3 +107,11 @@ def test_workloads_with_a_schedule_can_be_late():
     }
     assert {rule["labels"]["severity"] for rule in by_alert.values()} == {"critical", "warning"}
     assert all("$labels.task" in rule["annotations"]["summary"] for rule in by_alert.values())
+
+
+def test_every_alert_leads_to_its_runbook(project_root):
+    for group in alerts.rules(discover())["groups"]:
+        for rule in group["rules"]:
+            page, _, anchor = rule["annotations"]["runbook"].partition("#")
+            headings = [line.lower() for line in (project_root / page).read_text().splitlines()]
+            assert f"## {anchor}" in headings
