@@ -11,8 +11,8 @@ CREATES = [
     (30, "kill-after-commit"),
     (60, "kill-after-commit"),
 ]
-# The first write of bronze, a table in the middle of it, the model, the last write of all.
-SHARE_OF_WRITES = (0.0, 0.15, 0.6, 0.65, 1.0)
+# A table in the middle of bronze, the model, the last write of all.
+SHARE_OF_WRITES = (0.15, 0.65, 1.0)
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +38,7 @@ def test_a_repair_after_a_killed_job_gives_equal_tables_exports_and_models(tmp_p
     at.snapshot(tmp_path / "snapshot")
     names = kill_job.writes(at, tmp_path / "writes")
     expected = kill_job.outcome(at)
-    assert expected["models"] == {"ssh-anomaly-model": {"versions": 1, "aliases": {"champion": "1"}}}
+    assert expected["models"] == {"ssh-anomaly-model": {"versions": 1, "aliases": {"champion": 1}}}
     for share in SHARE_OF_WRITES:
         number = max(1, round(share * len(names)))
         found, was_killed = kill_job.killed(at, tmp_path / "snapshot", f"before:{number}", "repair")

@@ -116,7 +116,7 @@ def test_the_model_is_tracked_registered_and_champion(standing, report):
     }
     scores = rows(standing, "gold.ssh_logs_scores")
     assert len(scores) == len(rows(standing, "gold.ssh_logs_features"))
-    assert {str(found) for found in scores["model_version"]} == {version.version}
+    assert {int(found) for found in scores["model_version"]} == {int(version.version)}
 
 
 def test_the_run_emits_every_metric_of_the_catalogue_and_the_dashboards_read_no_other(standing, report):
