@@ -62,14 +62,14 @@ def outcome(at: Platform) -> dict[str, Any]:
 
 def writes(at: Platform, listing: Path) -> list[str]:
     """Run the job undisturbed; its durable writes in order, as `kind name`."""
-    at.succeed("medallion", "run", WORKLOAD, PYTHONPATH=str(KILL_POINT), MEDALLION_EFFECTS=str(listing))
+    at.succeed("medallion", "run", WORKLOAD, PYTHONPATH=str(KILL_POINT), EFFECTS_LIST=str(listing))
     return [line.replace("\t", " ") for line in listing.read_text().splitlines()]
 
 
 def killed(at: Platform, snapshot: Path, point: str, mend: str) -> tuple[dict[str, Any], bool]:
     """The outcome of a run killed at a point and mended by `repair` or `run`; and whether it was killed indeed."""
     at.restore(snapshot)
-    first = at.call("medallion", "run", WORKLOAD, PYTHONPATH=str(KILL_POINT), MEDALLION_KILL_POINT=point)
+    first = at.call("medallion", "run", WORKLOAD, PYTHONPATH=str(KILL_POINT), EFFECTS_KILL_POINT=point)
     at.succeed("medallion", mend, WORKLOAD)
     return outcome(at), first.returncode != 0
 

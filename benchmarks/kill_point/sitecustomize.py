@@ -1,16 +1,16 @@
 """Ends a task's process at a chosen durable write: put this folder on PYTHONPATH.
 
 Every durable write of a task is announced as the audit event `medallion.effect` (phase, kind, name), see
-`workloads/lakehouse/effects.py`. `MEDALLION_KILL_POINT=before:7` kills the process with signal 9 just before the
-seventh write, `after:7` just after it; `MEDALLION_EFFECTS=PATH` lists the writes in a file, one a line.
+`workloads/lakehouse/effects.py`. `EFFECTS_KILL_POINT=before:7` kills the process with signal 9 just before the
+seventh write, `after:7` just after it; `EFFECTS_LIST=PATH` lists the writes in a file, one a line.
 """
 
 import os
 import signal
 import sys
 
-PHASE, _, NUMBER = os.environ.get("MEDALLION_KILL_POINT", "").partition(":")
-LIST = os.environ.get("MEDALLION_EFFECTS")
+PHASE, _, NUMBER = os.environ.get("EFFECTS_KILL_POINT", "").partition(":")
+LIST = os.environ.get("EFFECTS_LIST")
 seen = 0
 
 
