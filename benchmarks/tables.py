@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
+import pandas as pd
 from deltalake import DeltaTable
 
 # Columns that say when and by which run a row was written.
@@ -19,13 +20,12 @@ def contents(catalog: Path) -> dict[str, list]:
     }
 
 
-def rows(table: Path) -> list[str]:
-    """The rows of a Delta table as text, sorted, without audit columns."""
-    frame = DeltaTable(table).to_pandas()
+def lines(frame: pd.DataFrame) -> list[str]:
+    """The rows of a frame as text, sorted, without audit columns."""
     kept = frame[sorted(set(frame.columns) - AUDIT)]
     return sorted(repr(row) for row in kept.to_dict(orient="records"))
 
 
 def _digest(table: Path) -> list:
-    lines = rows(table)
-    return [len(lines), hashlib.sha256("\n".join(lines).encode()).hexdigest()]
+    found = lines(DeltaTable(table).to_pandas())
+    return [len(found), hashlib.sha256("\n".join(found).encode()).hexdigest()]
