@@ -12,7 +12,6 @@ import argparse
 import hashlib
 import json
 import pickle
-import shutil
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -111,8 +110,6 @@ def main() -> None:
             (point, text, *killed(at, folder / "snapshot", point, options.mend))
             for point, text in track(points, console=console)
         ]
-        shutil.rmtree(folder)
-        folder.mkdir()
     table = Table(box=box.SIMPLE_HEAD, title=f"Driver killed at each durable write, then `medallion {options.mend}`")
     for column in ("point", "write", "was killed", "same outcome"):
         table.add_column(column)

@@ -20,9 +20,8 @@ from toolchain import jars, java, paths, pulumi
 from toolchain.errors import UserError
 
 GIB = 1 << 30
-# Measured: tools and state of a first `make up` take 1.3 GB beside the virtual environment.
+# Margins, not measurements: the engine's state, the lake and the logs of drivers; Spark, its Python workers and MLflow.
 DISK_NEEDED = 2 * GIB
-# Spark's driver and its Python workers, MLflow and the Pulumi engine together peak at about 2.5 GB.
 MEMORY_NEEDED = 4 * GIB
 
 

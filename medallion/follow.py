@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from databricks.sdk.service.jobs import Run, RunLifeCycleState
+from databricks.sdk.service.jobs import BaseRun, Run, RunLifeCycleState, RunTask
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from medallion.connection import Connection
@@ -38,14 +38,18 @@ def follow(connection: Connection, run_id: int) -> Run:
 
 def _show(progress: Progress, rows: dict[str, int], run: Run) -> None:
     for task in run.tasks or []:
-        state = task.state.result_state or task.state.life_cycle_state
         if task.task_key not in rows:
             rows[task.task_key] = progress.add_task(task.task_key, state="", start=False, total=1)
         row = rows[task.task_key]
         if task.state.life_cycle_state == RunLifeCycleState.RUNNING:
             progress.start_task(row)
         ended = task.state.life_cycle_state in ENDED
-        progress.update(row, state=state.value.lower(), completed=int(ended))
+        progress.update(row, state=state_of(task).lower(), completed=int(ended))
+
+
+def state_of(item: BaseRun | RunTask) -> str:
+    """How a run or a task ended, or how far it is while it has not."""
+    return (item.state.result_state or item.state.life_cycle_state).value
 
 
 def succeeded(run: Run) -> bool:

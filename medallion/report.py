@@ -14,6 +14,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from medallion.connection import Connection
+from medallion.follow import state_of
 from simulator.state import lake_root
 from toolchain import paths
 from workloads.spec import Workload
@@ -39,17 +40,13 @@ def collect(connection: Connection, workload: Workload, run: Run) -> dict[str, A
     order = {task.key: i for i, task in enumerate(t for job in workload.jobs for t in job.in_order())}
     tasks = []
     for key in sorted(latest, key=lambda key: order.get(key, len(order))):
-        state = latest[key].state
-        result = state.result_state or state.life_cycle_state
         figures = {metric["name"]: metric["value"] for metric in _metrics(connection, f"{folder}/{key}.metrics.json")}
-        tasks.append(
-            {"task": key, "state": result.value} | {name: figures.get(metric) for name, metric in COLUMNS.items()}
-        )
-    result = run.state.result_state or run.state.life_cycle_state
+        counted = {name: figures.get(metric) for name, metric in COLUMNS.items()}
+        tasks.append({"task": key, "state": state_of(latest[key])} | counted)
     return {
         "run_id": run.run_id,
         "workload": workload.name,
-        "state": result.value,
+        "state": state_of(run),
         "message": run.state.state_message or "",
         "tasks": tasks,
         "model": _document(connection, f"{folder}/model.json"),

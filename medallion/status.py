@@ -12,6 +12,7 @@ from rich.table import Table
 from medallion import options, report
 from medallion.connection import connect
 from medallion.console import emit
+from medallion.follow import state_of
 from workloads import spec
 
 RUNS_SHOWN = 5
@@ -29,9 +30,8 @@ def status(
         jobs = connection.client.jobs
         runs = []
         for run in jobs.list_runs(job_id=connection.job_id(declared), limit=RUNS_SHOWN):
-            state = run.state.result_state or run.state.life_cycle_state
             start = datetime.fromtimestamp(run.start_time / 1000, UTC).isoformat(timespec="seconds")
-            runs.append({"run_id": run.run_id, "state": state.value, "start": start})
+            runs.append({"run_id": run.run_id, "state": state_of(run), "start": start})
             if len(runs) == RUNS_SHOWN:
                 break
         newest = report.collect(connection, declared, jobs.get_run(runs[0]["run_id"])) if runs else None
