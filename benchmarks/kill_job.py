@@ -34,6 +34,8 @@ WORKLOAD = "ssh-logs"
 KILL_POINT = paths.ROOT / "benchmarks" / "kill_point"
 # Reports say when a run ran and how long it took.
 REPORTS = "reports"
+OF_ONE_RUN = ("artifact_path:", "model_id:", "model_size_bytes:", "model_uuid:", "run_id:", "utc_time_created:")
+ENCODERS = "label_encoders.pkl"
 
 
 def prepare(folder: Path, lines: int) -> Platform:
@@ -64,10 +66,18 @@ def outcome(at: Platform) -> dict[str, Any]:
 
 
 def export(file: Path) -> str:
-    """What an export says, as a digest: Parquet by rows without audit columns, a model by its scores, else bytes."""
+    """What an export says, as a digest: Parquet by rows without audit columns, a model by its scores, else bytes.
+
+    Of what MLflow keeps beside a model, ids and times are left out; the model itself is the one that is pickled, too.
+    """
     if file.suffix == ".parquet":
         content = "\n".join(lines(pq.read_table(file).to_pandas())).encode()
-    elif file.suffix == ".pkl":
+    elif file.suffix == ".skops":
+        content = b""
+    elif file.name == "MLmodel":
+        kept = (line for line in file.read_text().splitlines() if not line.strip().startswith(OF_ONE_RUN))
+        content = "\n".join(kept).encode()
+    elif file.suffix == ".pkl" and file.name != ENCODERS:
         model = pickle.loads(file.read_bytes())  # noqa: S301 (written by the run under test)
         grid = np.arange(model.n_features_in_ * 50, dtype=float).reshape(50, -1) % 17
         content = model.score_samples(pd.DataFrame(grid, columns=model.feature_names_in_)).tobytes()

@@ -23,6 +23,7 @@ from workloads.spec import Job, Task, Workload
 CLUSTER = "main"
 
 LIBRARIES = (
+    "drain3==0.9.1",
     "mlflow[databricks]==3.17.2",
     "openlineage-python==1.54.0",
     "prometheus-client==0.26.0",
@@ -51,8 +52,11 @@ class JobArgs:
     notify: Sequence[str] = ()
 
 
-def environment(catalog: str, pushgateway: str | None) -> dict[str, str]:
-    """The environment of a cluster: all that workloads know of where they run."""
+def environment(catalog: str, pushgateway: str | None, pseudonym_key: str | None = None) -> dict[str, str]:
+    """The environment of a cluster: all that workloads know of where they run.
+
+    `pseudonym_key` is the scope and key of a secret; Databricks puts its value in when a cluster starts.
+    """
     variables = {
         "MEDALLION_CATALOG": catalog,
         "MEDALLION_VOLUMES": f"/Volumes/{catalog}",
@@ -60,7 +64,11 @@ def environment(catalog: str, pushgateway: str | None) -> dict[str, str]:
         "MEDALLION_MODELS": f"{catalog}.models.",
         "MLFLOW_REGISTRY_URI": "databricks-uc",
     }
-    return variables | ({"MEDALLION_PUSHGATEWAY": pushgateway} if pushgateway else {})
+    if pushgateway:
+        variables["MEDALLION_PUSHGATEWAY"] = pushgateway
+    if pseudonym_key:
+        variables["MEDALLION_PSEUDONYM_KEY"] = f"{{{{secrets/{pseudonym_key}}}}}"
+    return variables
 
 
 def job_settings(workload: Workload, job: Job, args: JobArgs, wheel: Input[str]) -> dict[str, Any]:

@@ -8,7 +8,9 @@ import typer
 from databricks.sdk.errors import DatabricksError
 
 from medallion.doctor import doctor
+from medallion.feedback import feedback
 from medallion.generate import generate
+from medallion.model import model
 from medallion.repair import repair
 from medallion.run import run
 from medallion.status import status
@@ -20,7 +22,7 @@ from workloads.spec import SpecError
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help="Runs of the Medallion lakehouse."
 )
-for subcommand in (run, upload, status, repair, generate, validate, doctor):
+for subcommand in (run, upload, status, repair, generate, validate, feedback, model, doctor):
     app.command()(subcommand)
 
 

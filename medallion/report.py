@@ -27,11 +27,13 @@ COLUMNS = {
     "seconds": "medallion_task_duration_seconds",
 }
 MARKS = {"SUCCESS": "[green]✓[/]", "FAILED": "[red]✗[/]", "TIMEDOUT": "[red]✗[/]"}
+LEFTOVERS_SHOWN = 20
 NOT_RUN = "[dim]·[/]"
 
 
 def collect(connection: Connection, workload: Workload, run: Run) -> dict[str, Any]:
-    """The report of a run: its id, state and message, `tasks` in the order of the job, `model`, where the reports lie.
+    """The report of a run: its id, state and message, `tasks` in the order of the job, `model`, where the reports lie,
+    and the messages that the catalogue lacks (`leftovers`), where the workload lists them.
 
     A task that reported nothing has no figures: None, never 0.
     """
@@ -50,6 +52,7 @@ def collect(connection: Connection, workload: Workload, run: Run) -> dict[str, A
         "message": run.state.state_message or "",
         "tasks": tasks,
         "model": _document(connection, f"{folder}/model.json"),
+        "leftovers": _document(connection, f"{folder}/leftovers.json"),
         "reports": folder,
     }
 
@@ -73,6 +76,22 @@ def show(report: dict[str, Any], console: Console) -> None:
         console.print(
             f"Model [bold]{escape(model['name'])}[/] version {model['version']}, alias {model['alias']}: {figures}"
         )
+        if reason := model.get("reason"):
+            console.print(f"      {escape(reason)}")
+
+
+def leftovers_table(leftovers: dict[str, Any]) -> Table:
+    """The messages that the catalogue lacks, sshd's first; text that is withheld shows as a dash."""
+    title = f"Leftovers · {leftovers['templates']:,} templates, {leftovers['messages']:,} messages"
+    table = Table(box=box.SIMPLE_HEAD, title=f"{title} that the catalogue lacks")
+    table.add_column("event id", no_wrap=True)
+    table.add_column("of sshd")
+    table.add_column("messages", justify="right")
+    table.add_column("template")
+    for one in leftovers["shown"][:LEFTOVERS_SHOWN]:
+        template = escape(one.get("event_template", "–"))
+        table.add_row(one["event_id"], "yes" if one["is_sshd"] else "no", _figure(one["count"]), template)
+    return table
 
 
 def outputs_table(connection: Connection) -> Table:

@@ -49,6 +49,8 @@ def status(
                     table.add_row(str(run["run_id"]), run["state"], run["start"])
                 console.print(table)
                 report.show(newest, console)
+                if newest["leftovers"]:
+                    console.print(report.leftovers_table(newest["leftovers"]))
             console.print(report.outputs_table(connection))
             for line in lines:
                 console.print(escape(line))

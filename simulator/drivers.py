@@ -28,6 +28,7 @@ PRIVATE = re.compile(r"(MEDALLION|PULUMI|DATABRICKS|AZURE|ARM|SPARK|PYSPARK|MLFL
 CLOUD_ONLY = re.compile(
     r"spark\.(databricks\.(?!delta\.)|(hadoop|driver|executor|dynamicAllocation|master|app|local|ui|jars)\b).*"
 )
+SECRET = re.compile(r"\{\{secrets/([^/{}]+)/([^/{}]+)\}\}")
 STOP_SECONDS = 20
 
 
@@ -52,11 +53,14 @@ def environment(base: Mapping[str, str], declared: Mapping[str, str], home: Path
     """The environment of a driver: what the job's cluster declares, in the terms of this machine.
 
     Unity Catalog becomes Spark's own catalog, `/Volumes` a folder, MLflow's registry a file; the wheel comes first on
-    the Python path, before any that is set already.
+    the Python path, before any that is set already. A secret `{{secrets/<scope>/<key>}}` is the caller's variable
+    `CLOUD_SECRET_<SCOPE>_<KEY>`. Raises SetupError where that is missing.
     """
     own = {name: value for name, value in base.items() if not PRIVATE.fullmatch(name)}
     simulated = {
-        name: f"{home}/volumes/{value.removeprefix('/Volumes/')}" if value.startswith("/Volumes/") else value
+        name: f"{home}/volumes/{value.removeprefix('/Volumes/')}"
+        if value.startswith("/Volumes/")
+        else _open(value, base)
         for name, value in declared.items()
         if name != "MLFLOW_REGISTRY_URI"
     }
@@ -75,6 +79,20 @@ def environment(base: Mapping[str, str], declared: Mapping[str, str], home: Path
             "TZ": "UTC",
         }
     )
+
+
+def _open(value: str, base: Mapping[str, str]) -> str:
+    found = SECRET.fullmatch(value)
+    if found is None:
+        return value
+    variable = re.sub(r"\W", "_", f"CLOUD_SECRET_{found[1]}_{found[2]}").upper()
+    if variable not in base:
+        raise SetupError(
+            f"Secret does not exist with scope: {found[1]} and key: {found[2]} (in the simulated cloud, secrets are "
+            f"variables: set {variable})",
+            "INVALID_ARGUMENT",
+        )
+    return base[variable]
 
 
 def spark_settings(settings: Mapping[str, Any], home: Path, base: Mapping[str, str]) -> dict[str, Any]:

@@ -74,6 +74,7 @@ class Execution(threading.Thread):
         self._folder = home / "clusters" / str(run.run_id)
         self._events: queue.Queue[tuple[Driver | None, dict[str, Any]]] = queue.Queue()
         self._driver: Driver | None = None
+        self._env: dict[str, str] = {}
         self._broken: SetupError | None = None
         self._outcomes: dict[str, tuple[str, str]] = {}
         self._waiting: dict[str, TaskRun] = {}
@@ -134,7 +135,10 @@ class Execution(threading.Thread):
             settings = self.job_run.settings
             self._spark = drivers.spark_settings(settings, self._home, self._base)
             mine = [task for task in settings["tasks"] if task["task_key"] in self._waiting]
-            drivers.install(mine, self._files, self._folder / "site")
+            site = self._folder / "site"
+            drivers.install(mine, self._files, site)
+            variables = drivers.job_cluster(settings).get("spark_env_vars") or {}
+            self._env = drivers.environment(self._base, variables, self._home, site)
         except SetupError as error:
             self._broken = error
 
@@ -246,11 +250,8 @@ class Execution(threading.Thread):
     def _start_driver(self) -> None:
         self._tidy(Path(self._spark["warehouse"]))
         (self._home / "mlflow" / "artifacts").mkdir(parents=True, exist_ok=True)
-        declared = drivers.job_cluster(self.job_run.settings).get("spark_env_vars") or {}
-        site = self._folder / "site"
-        env = drivers.environment(self._base, declared, self._home, site)
-        settings = {"site": str(site), "spark": self._spark}
-        self._driver = Driver(self._folder, settings, env, lambda *event: self._events.put(event), self._session)
+        settings = {"site": str(self._folder / "site"), "spark": self._spark}
+        self._driver = Driver(self._folder, settings, self._env, lambda *event: self._events.put(event), self._session)
 
     def _context(self, task: TaskRun) -> Context:
         run = self.job_run

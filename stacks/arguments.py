@@ -40,7 +40,7 @@ def job(settings: Settings, catalog: str) -> JobArgs:
         node_type=databricks.node_type,
         workers=databricks.workers,
         spot=databricks.spot,
-        environment=environment(catalog, databricks.pushgateway),
+        environment=environment(catalog, databricks.pushgateway, databricks.pseudonym_key),
     )
     return JobArgs(cluster=cluster, schedules=databricks.schedules, notify=databricks.notify)
 

@@ -52,8 +52,8 @@ def workload(declared: Workload) -> str:
         lines.append(f"  {task.key}({task.key})")
         lines += [f"  {_id(table)} --> {task.key}" for table in task.reads]
         lines += [f"  {task.key} --> {_id(table)}" for table in task.writes]
-        written = {table for other in tasks if other.key in task.depends_on for table in other.writes}
-        lines += [f"  {other} -.-> {task.key}" for other in task.depends_on if not written]
+        handed = {other.key for other in tasks if set(other.writes) & set(task.reads)}
+        lines += [f"  {other} -.-> {task.key}" for other in task.depends_on if other not in handed]
     lines.append(f"  input --> {declared.job().in_order()[0].key}")
     return "\n".join(lines)
 

@@ -56,6 +56,9 @@ class Databricks(Section):
     schedules: bool
     notify: tuple[Email, ...] = ()
     pushgateway: Annotated[str, StringConstraints(pattern=r"^https?://")] | None = None
+    pseudonym_key: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.@-]+/[A-Za-z0-9_.@-]+$")] | None = Field(
+        default=None, description="the secret (scope/key) that pseudonyms of users and addresses are made with"
+    )
     grants: dict[str, Literal["reader", "engineer"]] = Field(default={}, description="group → role in the catalog")
 
 

@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_vali
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$", max_length=40)]
 Key = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$", max_length=40)]
 Table = Annotated[str, StringConstraints(pattern=r"^(bronze|silver|gold|quarantine)\.[a-z][a-z0-9_]*$")]
+LakeFolder = Annotated[str, StringConstraints(pattern=r"^(landing|bronze)/[a-z0-9_/-]+$")]
 Container = Literal["landing", "bronze", "silver", "gold", "quarantine", "models", "reports"]
 Layer = Literal["bronze", "silver", "gold", "ml", "quality"]
 Part = Literal["serving-store", "event-stream"]
@@ -118,7 +119,8 @@ class Job(Strict):
 class Workload(Strict):
     """A workload: what it is called, what it runs, what it takes and what it needs of the platform.
 
-    `input_path` is the place of its raw files, as `<container>/<folder>`.
+    `input_path` is the place of its raw files, as `<container>/<folder>`; `feedback_path` that of what people say of
+    its results, where it takes that. `models` are the names of the models that it registers.
     """
 
     name: Name
@@ -127,7 +129,9 @@ class Workload(Strict):
     jobs: tuple[Job, ...] = Field(min_length=1)
     parameters: tuple[Parameter, ...] = ()
     needs: frozenset[Part] = frozenset()
-    input_path: Annotated[str, StringConstraints(pattern=r"^(landing|bronze)/[a-z0-9_/-]+$")]
+    input_path: LakeFolder
+    feedback_path: LakeFolder | None = None
+    models: tuple[Name, ...] = ()
 
     @model_validator(mode="after")
     def _keys_are_unique(self) -> Self:

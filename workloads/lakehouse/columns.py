@@ -25,6 +25,12 @@ def group(array: str, index: int) -> Column:
     return fn.nullif(fn.get(array, fn.lit(index)), fn.lit(""))
 
 
+def literal(text: str) -> str:
+    """Text as a literal of Spark SQL."""
+    escaped = text.replace("\\", "\\\\").replace("'", "\\'").replace(SEPARATOR, "\\n")
+    return f"'{escaped}'"
+
+
 def settled(frame: DataFrame) -> DataFrame:
     """The same rows; what is asked of their columns afterwards no longer reaches into how they are computed.
 

@@ -13,6 +13,7 @@ import pickle
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -45,13 +46,16 @@ def pickled(lake: Lake, place: str, content: object) -> Path:
     return data(lake, place, pickle.dumps(content))
 
 
-def csv(lake: Lake, place: str, frame: DataFrame) -> Path:
-    """Publishes the rows of `frame`, in its order, as one CSV file after RFC 4180 with one header; null is empty."""
+def csv(lake: Lake, place: str, frame: DataFrame, number: str | None = None) -> Path:
+    """Publishes the rows of `frame`, in its order, as one CSV file after RFC 4180 with one header; null is empty.
+
+    `number` names a first column that counts the rows from 1; no value may then hold a newline.
+    """
     from pyspark.sql import functions as fn
 
     line = fn.concat_ws(",", *(_csv_field(name, kind) for name, kind in frame.dtypes))
-    header = ",".join(frame.columns)
-    return _publish_lines(lake, place, frame.select(line.alias("value")), header)
+    header = ",".join([number, *frame.columns] if number else frame.columns)
+    return _publish_lines(lake, place, frame.select(line.alias("value")), header, numbered=number is not None)
 
 
 def json_lines(lake: Lake, place: str, frame: DataFrame) -> Path:
@@ -83,8 +87,10 @@ def _csv_field(name: str, kind: str) -> Column:
     return fn.coalesce(fn.when(value.rlike('[",\r\n]'), quoted).otherwise(value), fn.lit(""))
 
 
-def _publish_lines(lake: Lake, place: str, lines: DataFrame, header: str | None = None) -> Path:
-    """Spark writes the lines in as many ordered parts as it likes; they are joined here."""
+def _publish_lines(
+    lake: Lake, place: str, lines: DataFrame, header: str | None = None, *, numbered: bool = False
+) -> Path:
+    """Spark writes the lines in as many ordered parts as it likes; they are joined, and numbered, here."""
 
     def write(parts: Path) -> None:
         lines.write.mode("overwrite").text(str(parts))
@@ -92,9 +98,13 @@ def _publish_lines(lake: Lake, place: str, lines: DataFrame, header: str | None 
     def join(stream: BinaryIO, parts: list[Path]) -> None:
         if header is not None:
             stream.write(header.encode() + b"\n")
+        counter = count(1)
         for part in parts:
             with part.open("rb") as source:
-                shutil.copyfileobj(source, stream, 2**20)
+                if numbered:
+                    stream.writelines(b"%d,%b" % (next(counter), line) for line in source)
+                else:
+                    shutil.copyfileobj(source, stream, 2**20)
 
     with _spark_parts(lake.path(place), write) as parts:
         return _publish(lake, place, lambda stream: join(stream, parts))

@@ -56,6 +56,23 @@ CATALOGUE = (
         "Of the sources that the declared rule names, those that the model flags; the rule stands in for labels.",
         "model",
     ),
+    Metric(
+        "medallion_model_holdout_average_precision",
+        "share",
+        "Average precision of the newest version on the holdout, which no version was trained on.",
+        "model",
+    ),
+    Metric(
+        "medallion_model_drift_max",
+        "index",
+        "Highest population stability index of a feature: scored rows beside training rows (much above 0.25).",
+        "model",
+    ),
+    Metric("medallion_model_drifted_features", "features", "Features whose index is above 0.25.", "model"),
+    Metric("medallion_model_flags_per_day", "addresses", "Most addresses that the model flags on a day.", "model"),
+    Metric("medallion_model_alert_budget", "addresses", "Flagged addresses a day that people can look at.", "model"),
+    Metric("medallion_model_days_over_budget", "days", "Days with more flagged addresses than the budget.", "model"),
+    Metric("medallion_model_allowed_count", "rows", "Rows above the threshold whose address is allowed.", "model"),
 )
 BY_NAME = {metric.name: metric for metric in CATALOGUE}
 

@@ -146,17 +146,15 @@ def _reason(error: zlib.error) -> str:
     return str(error).rpartition(": ")[2]
 
 
-def split_lines(blocks: Iterable[bytes], position: int = 0, line: int = 1) -> Iterator[tuple[int, int, bytes]]:
-    """Number, byte position and bytes (without `\\n`) of every line in consecutive `blocks`, from those given on."""
+def whole_lines(blocks: Iterable[bytes], size: int = RANGE_BYTES) -> Iterator[bytes]:
+    """The same bytes, cut after newlines into blocks of at least `size`, but for the last."""
     pending: list[bytes] = []
+    held = 0
     for block in blocks:
-        *whole, rest = block.split(b"\n")
-        for part in whole:
-            raw = b"".join((*pending, part)) if pending else part
-            pending.clear()
-            yield line, position, raw
-            line, position = line + 1, position + len(raw) + 1
-        if rest:
-            pending.append(rest)
-    if pending:
-        yield line, position, b"".join(pending)
+        pending.append(block)
+        held += len(block)
+        if held >= size and (end := block.rfind(b"\n") + 1):
+            yield b"".join((*pending[:-1], block[:end]))
+            pending, held = [block[end:]], len(block) - end
+    if held:
+        yield b"".join(pending)

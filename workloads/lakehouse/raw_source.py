@@ -1,24 +1,23 @@
-"""Raw lines as a Spark data source: file, line number, byte position and exact bytes, without an RDD.
+"""Raw lines as a table of Spark: file, line number, byte position and exact text, without an RDD.
 
-The driver surveys the files (`raw_files.survey`); their ranges become partitions. A file that grows meanwhile is read
-as far as the survey saw it.
+The driver surveys the files (`raw_files.survey`); their ranges become partitions, and each is read where Spark runs it.
+A file that grows meanwhile is read as far as the survey saw it.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from pyspark.sql import DataFrame, SparkSession
-from pyspark.sql.datasource import DataSource, DataSourceReader, InputPartition
 
-from workloads.lakehouse.raw_files import RANGE_BYTES, DamagedGzipError, RawFile, gunzip, split_lines
+from workloads.lakehouse.raw_files import RANGE_BYTES, DamagedGzipError, RawFile, gunzip, whole_lines
 
 BATCH_LINES = 10_000
-BATCH_BYTES = 8 * 2**20
 
 SCHEMA = "file STRING, line BIGINT, position BIGINT, raw BINARY, text STRING, damaged_text BOOLEAN"
 ARROW = pa.schema(
@@ -34,10 +33,21 @@ ARROW = pa.schema(
 
 
 def read(spark: SparkSession, files: Iterable[RawFile]) -> DataFrame:
-    """All lines of `files`: file, line (from 1), byte position in the decompressed file, raw bytes without the `\\n`,
-    text (UTF-8; bytes that are none appear as `\\xNN`, and `damaged_text` says so)."""
-    spark.dataSource.register(RawLines)
-    return spark.read.format(RawLines.name()).option("plan", json.dumps(_plan(files))).load()
+    """All lines of `files`, without their `\\n`: file, line (from 1), byte position in the decompressed file, and text.
+
+    A line that is no UTF-8 comes with its bytes, too; its text shows what is none as `\\xNN`, `damaged_text` says so.
+    """
+    plan = _plan(files)
+    if not plan:
+        return spark.createDataFrame([], SCHEMA)
+
+    def lines(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        for batch in batches:
+            for number in batch.column(0).to_pylist():
+                for piece in plan[number]:
+                    yield from _read(piece)
+
+    return spark.range(0, len(plan), numPartitions=len(plan)).mapInArrow(lines, SCHEMA)
 
 
 def _plan(files: Iterable[RawFile]) -> list[list[dict]]:
@@ -62,43 +72,25 @@ def _pieces(file: RawFile) -> Iterator[tuple[dict, int]]:
         yield where | {"start": part.start, "end": part.end, "line": part.line}, part.end - part.start
 
 
-class RawLines(DataSource):
-    """The data source `raw_lines`; its option `plan` holds the partitions."""
-
-    @classmethod
-    def name(cls) -> str:
-        return "raw_lines"
-
-    def schema(self) -> str:
-        return SCHEMA
-
-    def reader(self, schema: object) -> DataSourceReader:
-        return RawLinesReader(json.loads(self.options["plan"]))
+def _read(piece: dict) -> Iterator[pa.RecordBatch]:
+    """The lines of a piece, in batches."""
+    position, line = piece["start"] or 0, piece.get("line", 1)
+    for block in _blocks(piece):
+        lines, starts = _lines(block)
+        for first in range(0, len(lines), BATCH_LINES):
+            part = slice(first, first + BATCH_LINES)
+            yield _batch(piece["file"], lines[part], starts[part] + position, line + first)
+        position, line = position + len(block), line + len(lines)
 
 
-class RawLinesReader(DataSourceReader):
-    """Reads the pieces of a partition one after the other, in batches of bounded size."""
-
-    def __init__(self, plan: list[list[dict]]) -> None:
-        self.plan = plan
-
-    def partitions(self) -> list[InputPartition]:
-        return [InputPartition(pieces) for pieces in self.plan]
-
-    def read(self, partition: InputPartition) -> Iterator[pa.RecordBatch]:
-        # Spark plans one empty partition where a source has none.
-        for piece in partition.value if partition else ():
-            yield from _batches(piece["file"], _lines(piece))
-
-
-def _lines(piece: dict) -> Iterator[tuple[int, int, bytes]]:
+def _blocks(piece: dict) -> Iterator[bytes]:
+    """The bytes of a piece, in blocks of whole lines."""
     with Path(piece["path"]).open("rb") as stream:
         if piece["start"] is None:
-            yield from split_lines(_readable(stream))
+            yield from whole_lines(_readable(stream))
         else:
             stream.seek(piece["start"])
-            block = stream.read(piece["end"] - piece["start"])
-            yield from split_lines([block], piece["start"], piece["line"])
+            yield stream.read(piece["end"] - piece["start"])
 
 
 def _readable(stream: BinaryIO) -> Iterator[bytes]:
@@ -108,37 +100,35 @@ def _readable(stream: BinaryIO) -> Iterator[bytes]:
         return  # the survey has recorded the damage; what is before it counts
 
 
-def _batches(file: str, lines: Iterator[tuple[int, int, bytes]]) -> Iterator[pa.RecordBatch]:
-    rows: list[tuple[int, int, bytes]] = []
-    size = 0
-    for row in lines:
-        rows.append(row)
-        size += len(row[2])
-        if len(rows) == BATCH_LINES or size >= BATCH_BYTES:
-            yield _batch(file, rows)
-            rows, size = [], 0
-    if rows:
-        yield _batch(file, rows)
+def _lines(block: bytes) -> tuple[pa.LargeBinaryArray, np.ndarray]:
+    """The lines of a block without their newlines, and where in the block they begin."""
+    whole = block if block.endswith(b"\n") else block + b"\n"
+    ends = np.flatnonzero(np.frombuffer(whole, np.uint8) == ord("\n")) + 1
+    offsets = np.concatenate(([0], ends)).astype(np.int64)
+    # Arrow takes bytes and offsets as they are, so that no line becomes an object of Python.
+    buffers = [None, pa.py_buffer(offsets), pa.py_buffer(whole)]
+    lines = pa.LargeBinaryArray.from_buffers(pa.large_binary(), len(ends), buffers)
+    return pc.binary_slice(lines, 0, -1), offsets[:-1]
 
 
-def _batch(file: str, rows: list[tuple[int, int, bytes]]) -> pa.RecordBatch:
-    numbers, positions, raws = (list(column) for column in zip(*rows, strict=True))
-    texts, damaged = [], []
-    for raw in raws:
-        try:
-            texts.append(raw.decode())
-            damaged.append(False)
-        except UnicodeDecodeError:
-            texts.append(raw.decode("utf-8", "backslashreplace"))
-            damaged.append(True)
-    return pa.RecordBatch.from_arrays(
-        [
-            pa.array([file] * len(rows), pa.string()),
-            pa.array(numbers, pa.int64()),
-            pa.array(positions, pa.int64()),
-            pa.array(raws, pa.binary()),
-            pa.array(texts, pa.string()),
-            pa.array(damaged, pa.bool_()),
-        ],
-        schema=ARROW,
-    )
+def _batch(file: str, lines: pa.LargeBinaryArray, positions: np.ndarray, line: int) -> pa.RecordBatch:
+    """A batch of lines, the first of which has the number `line`."""
+    count = len(lines)
+    try:
+        texts, raws, damaged = lines.cast(pa.string()), pa.nulls(count, pa.binary()), pa.repeat(pa.scalar(False), count)
+    except pa.ArrowInvalid:
+        texts, raws, damaged = _damaged(lines.to_pylist())
+    numbers = np.arange(line, line + count, dtype=np.int64)
+    columns = [pa.repeat(pa.scalar(file), count), pa.array(numbers), pa.array(positions), raws, texts, damaged]
+    return pa.RecordBatch.from_arrays(columns, schema=ARROW)
+
+
+def _damaged(lines: list[bytes]) -> tuple[pa.Array, pa.Array, pa.Array]:
+    """Texts of lines of which some are no UTF-8, the bytes of these, and which they are."""
+    texts, raws = [], []
+    for line in lines:
+        text = line.decode("utf-8", "backslashreplace")
+        texts.append(text)
+        raws.append(None if text.encode() == line else line)
+    damaged = pa.array([raw is not None for raw in raws], pa.bool_())
+    return pa.array(texts, pa.string()), pa.array(raws, pa.binary()), damaged

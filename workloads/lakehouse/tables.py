@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
     from pyspark.sql.types import StructType
 
+VACUUM_HOURS = 168  # Delta's own least: readers and time travel reach back a week
+
 
 @dataclass(frozen=True)
 class Column:
@@ -30,11 +32,12 @@ class Column:
 
 @dataclass(frozen=True)
 class Table:
-    """A table `<layer>.<table>` with all its columns, in order."""
+    """A table `<layer>.<table>` with all its columns, in order, and those by whose values its files lie apart."""
 
     name: str
     meaning: str
     columns: tuple[Column, ...]
+    partitioned_by: tuple[str, ...] = ()
 
     @property
     def content(self) -> tuple[str, ...]:
@@ -80,6 +83,13 @@ def replace_where(frame: DataFrame, lake: Lake, table: Table, condition: str) ->
             _write(frame.where(condition), lake, table, {})
 
 
+def among(column: str, values: Iterable[str]) -> str:
+    """The condition that a column of text is one of `values`, as SQL."""
+    from workloads.lakehouse.columns import literal
+
+    return f"{column} IN ({', '.join(map(literal, sorted(values)))})"
+
+
 def merge(frame: DataFrame, lake: Lake, table: Table, keys: Iterable[str]) -> None:
     """Updates the rows that have the keys of `frame`, which must be unique in it, and inserts the others."""
     from pyspark.sql import functions as fn
@@ -104,4 +114,6 @@ def _write(frame: DataFrame, lake: Lake, table: Table, options: dict[str, str]) 
     if not spark.catalog.databaseExists(lake.table(layer)):
         spark.sql(f"CREATE SCHEMA IF NOT EXISTS {lake.table(layer)}")
     writer = frame.to(schema(table)).write.format("delta").mode("overwrite").options(**options)
+    if table.partitioned_by:
+        writer = writer.partitionBy(*table.partitioned_by)
     writer.saveAsTable(lake.table(table.name))

@@ -84,6 +84,12 @@ class TaskContext:
         """Makes `frame` the whole content of a table."""
         tables.replace(frame, self.lake, table)
 
+    def marked(self, frame: DataFrame) -> DataFrame:
+        """The rows with the audit columns of this run."""
+        from pyspark.sql import functions as fn
+
+        return frame.withColumn("ingested_at", fn.lit(self.ingest_time)).withColumn("run_id", fn.lit(self.run_id))
+
     def samples(self) -> list[metrics.Sample]:
         """All that was measured, labelled."""
         labels = {"workload": self.workload.name, "layer": self.task.layer, "task": self.task.key}

@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from workloads.lakehouse import champions
+from workloads.lakehouse.champions import CHALLENGER, CHAMPION, Judge
 from workloads.lakehouse.effects import effect
 from workloads.lakehouse.errors import TaskError
 from workloads.lakehouse.lake import Lake
@@ -24,8 +26,8 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities.model_registry import ModelVersion
 
-CHAMPION = "champion"
 FINGERPRINT = "fingerprint"
+PROFILE = "profile.json"
 # skops refuses types that it does not know. A forest holds scikit-learn's own tree, in compiled code: trusting this
 # one type for models of our own training is narrower than a pickle, which runs code when it is loaded.
 TRUSTED_TYPES = ["sklearn.tree._tree.Tree"]
@@ -33,23 +35,35 @@ TRUSTED_TYPES = ["sklearn.tree._tree.Tree"]
 
 @dataclass(frozen=True)
 class Trained:
-    """What a training gives: a scikit-learn estimator, its figures, and example rows with its answers to them."""
+    """What a training gives: a scikit-learn estimator, its figures, example rows with its answers to them, and a
+    profile of what it was trained on, which is kept with it."""
 
     estimator: Any
     figures: Mapping[str, float]
     example: pd.DataFrame
     answers: Any
+    profile: Mapping[str, Any]
 
 
 @dataclass(frozen=True)
 class Registered:
-    """A registered version; `new` says whether this call made it."""
+    """A registered version; `new` says whether this call made it, `reason` why it has its alias."""
 
     name: str
     version: int
     alias: str
+    reason: str
     figures: dict[str, float]
     new: bool
+
+
+@dataclass(frozen=True)
+class Champion:
+    """The version of a model that is used: its number, estimator, and the profile of what it was trained on."""
+
+    version: int
+    estimator: Any
+    profile: dict[str, Any]
 
 
 def fingerprint(*parts: bytes | str) -> str:
@@ -70,8 +84,9 @@ def train_once(
     fingerprint: str,
     parameters: Mapping[str, Any],
     train: Callable[[], Trained],
+    judge: Judge,
 ) -> Registered:
-    """The registered version of `model` with that fingerprint, trained if there is none, as `champion`."""
+    """The registered version of `model` with that fingerprint, trained if there is none, and settled by `judge`."""
     client = _client()
     name = lake.models + model
     version = _find(client, name, fingerprint)
@@ -79,24 +94,42 @@ def train_once(
     if version is None:
         run_id, model_id = _run(client, lake.experiments + experiment, fingerprint, parameters, train())
         version = _register(client, name, run_id, model_id, fingerprint)
-    with effect("model", f"{name}@{CHAMPION}"):
-        client.set_registered_model_alias(name, CHAMPION, version.version)
-    figures = client.get_run(version.run_id).data.metrics
-    return Registered(name, int(version.version), CHAMPION, dict(figures), new)
+    number = int(version.version)
+    decision = champions.settle(client, name, number, judge, lambda one: _load(name, one))
+    figures = dict(client.get_run(version.run_id).data.metrics)
+    judged = client.get_model_version(name, version.version).tags.get(champions.PRECISION, "")
+    if judged not in ("", champions.NONE):
+        figures[champions.PRECISION] = float(judged)
+    return Registered(name, number, CHAMPION if decision.moves else CHALLENGER, decision.reason, figures, new)
 
 
-def champion(lake: Lake, model: str) -> tuple[int, Any]:
-    """Version and estimator of the model that is `champion`. Raises TaskError where there is none."""
+def champion(lake: Lake, model: str) -> Champion:
+    """The model that is `champion`. Raises TaskError where there is none."""
     import mlflow
-    from mlflow.exceptions import MlflowException
 
     client = _client()
     name = lake.models + model
-    try:
-        version = client.get_model_version_by_alias(name, CHAMPION)
-    except MlflowException as error:
-        raise TaskError(f"there is no model {name}@{CHAMPION}: run the task that trains it first") from error
-    return int(version.version), mlflow.sklearn.load_model(f"models:/{name}/{version.version}")
+    version = champions.champion_version(client, name)
+    if version is None:
+        raise TaskError(f"there is no model {name}@{CHAMPION}: run the task that trains it first")
+    run_id = client.get_model_version(name, str(version)).run_id
+    profile = mlflow.artifacts.load_dict(f"runs:/{run_id}/{PROFILE}")
+    return Champion(version, _load(name, version), profile)
+
+
+def artifacts(lake: Lake, model: str, version: int, into: Path) -> list[Path]:
+    """Copies the files of a version into a folder; returns them, in order."""
+    import mlflow
+
+    _client()
+    folder = Path(mlflow.artifacts.download_artifacts(f"models:/{lake.models}{model}/{version}", dst_path=str(into)))
+    return sorted(path for path in folder.rglob("*") if path.is_file())
+
+
+def _load(name: str, version: int) -> Any:
+    import mlflow
+
+    return mlflow.sklearn.load_model(f"models:/{name}/{version}")
 
 
 def _client() -> MlflowClient:
@@ -114,12 +147,9 @@ def _client() -> MlflowClient:
 
 def _find(client: MlflowClient, name: str, fingerprint: str) -> ModelVersion | None:
     """The newest version with that fingerprint."""
-    found = client.search_model_versions(f"name = '{name}'")
-    for version in sorted(found, key=lambda one: int(one.version), reverse=True):
-        # Unity Catalog leaves tags out of search results
-        full = client.get_model_version(name, version.version)
-        if full.tags.get(FINGERPRINT) == fingerprint:
-            return full
+    for version in champions.versions(client, name):
+        if version.tags.get(FINGERPRINT) == fingerprint:
+            return version
     return None
 
 
@@ -141,6 +171,7 @@ def _run(
         with mlflow.start_run(experiment_id=experiment_id, tags={FINGERPRINT: fingerprint}) as run:
             mlflow.log_params(dict(parameters))
             mlflow.log_metrics(dict(trained.figures))
+            mlflow.log_dict(dict(trained.profile), PROFILE)
             logged = mlflow.sklearn.log_model(
                 trained.estimator,
                 name="model",

@@ -1,15 +1,16 @@
 """Bronze: every line of the raw logs becomes a record or goes to quarantine, file by file.
 
-The folder of raw logs as it is now determines the tables. A file whose bytes are those of another is a copy: its lines
-count as duplicates. Two equal lines of one file are two events. The manifest `bronze.ssh_logs_files` keeps, by hash,
-when a file was first ingested, for that fixes the year of times that name none.
+The folder of raw logs as it is now determines the tables, and only files that are new, or read in another way than
+before, are read. A file whose bytes are those of another is a copy: its lines count as duplicates. Two equal lines of
+one file are two events. The manifest `bronze.ssh_logs_files` keeps, by hash, when a file was first ingested, for that
+fixes the year of times that name none.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pyspark.sql import DataFrame, SparkSession
@@ -18,6 +19,7 @@ from pyspark.sql import functions as fn
 from workloads.lakehouse import exports, quarantine, raw_files, raw_source, tables
 from workloads.lakehouse.errors import TaskError
 from workloads.lakehouse.raw_files import RawFile
+from workloads.lakehouse.tables import Table
 from workloads.lakehouse.task import Counts, TaskContext
 from workloads.ssh_logs import header
 from workloads.ssh_logs.checks import PARQUET
@@ -25,46 +27,111 @@ from workloads.ssh_logs.schemas import FILES, QUARANTINE, RECORDS
 from workloads.ssh_logs.spec import WORKLOAD
 
 CLOCKS_DIFFER_BY = timedelta(days=1)
+# Raise it when the same bytes shall give other records.
+PARSER = 2
+FILE_ID = 16  # hexadecimal digits of a file's hash that stand in its records' ids: enough to tell billions apart
+
+
+@dataclass(frozen=True)
+class Held:
+    """What the tables hold of a file: lines, and the UTC days of the earliest and the latest record."""
+
+    file_id: str
+    records: int = 0
+    quarantined: int = 0
+    first_date: date | None = None
+    last_date: date | None = None
 
 
 @dataclass(frozen=True)
 class Ingest:
-    """A raw file, when its bytes were first ingested, and the file it is a copy of."""
+    """A raw file, when its bytes were first ingested, the file it is a copy of, and how it is read."""
 
     file: RawFile
     first_ingested_at: datetime
     duplicate_of: str | None
+    read_as: str = ""
 
     @property
     def inputs(self) -> int:
         """Its lines, and one more where it is damaged: the damage is put on record, too."""
         return self.file.lines + (self.file.damage is not None)
 
+    @property
+    def file_id(self) -> str:
+        """What the ids of its records begin with."""
+        return self.file.sha256[:FILE_ID]
+
+    @property
+    def key(self) -> tuple[str, str, str, str | None]:
+        """What its records hang on."""
+        return self.file.name, self.file.sha256, self.read_as, self.duplicate_of
+
 
 def run(task: TaskContext) -> Counts:
-    """Writes files, records and quarantine, and exports the records as Parquet."""
+    """Writes records, quarantine and files, and exports the records as Parquet: whatever is not so already.
+
+    The manifest is written last. What it says of a file was done, unless a run was killed since: so the tables are
+    asked, too, what they hold.
+    """
     zone, year = _time_zone(task.parameters["time_zone"]), _year(task.parameters["year"])
-    ingests = plan(raw_files.survey(task.lake.path(WORKLOAD.input_path)), _manifest(task), task.ingest_time)
-    taken = [ingest for ingest in ingests if ingest.duplicate_of is None]
+    manifest = _manifest(task)
+    planned = plan(raw_files.survey(task.lake.path(WORKLOAD.input_path)), manifest, task.ingest_time)
+    ingests = [replace(ingest, read_as=f"parser {PARSER}, year {year}, {zone}") for ingest in planned]
+    taken = {ingest.file.name: ingest for ingest in ingests if ingest.duplicate_of is None}
 
-    parsed = header.parse(_lines(task.spark, taken), zone, year)
-    task.replace(RECORDS, _marked(records(parsed), task))
-    kept = _by_file(task.table(RECORDS))
-
-    # Only files that hold more lines than gave records are read once more for the others.
-    short = [ingest for ingest in taken if ingest.inputs > kept.get(ingest.file.name, 0)]
-    task.replace(QUARANTINE, _marked(rejected(task.spark, short, zone, year), task))
-    held = _by_file(task.table(QUARANTINE)) if short else {}
-
-    _assert_nothing_lost(taken, kept, held)
-    task.replace(FILES, _marked(_manifest_rows(task.spark, ingests, kept, held, year), task))
-    exports.parquet(task.lake, PARQUET, task.table(RECORDS).orderBy("file", "line"))
+    held = _held(task) if manifest else {}
+    noted = {_key(row): _noted(row) for row in manifest}
+    done = {name for name, ingest in taken.items() if noted.get(ingest.key, "no") == held.get(name, Held(""))}
+    stale = (taken.keys() | held.keys()) - done
+    if stale or not manifest:
+        new = [ingest for name, ingest in taken.items() if name not in done]
+        held = _ingest(task, new, stale, zone, year, whole=not done)
+        _assert_nothing_lost(taken, held)
+        exports.parquet(task.lake, PARQUET, task.table(RECORDS))
+    if stale or noted.keys() != {ingest.key for ingest in ingests}:
+        task.replace(FILES, task.marked(_manifest_rows(task.spark, ingests, held, year)))
     return Counts(
         records_in=sum(ingest.inputs for ingest in ingests),
-        records_out=sum(kept.values()),
-        quarantined=sum(held.values()),
+        records_out=sum(of.records for of in held.values()),
+        quarantined=sum(of.quarantined for of in held.values()),
         duplicates=sum(ingest.inputs for ingest in ingests if ingest.duplicate_of is not None),
     )
+
+
+def _ingest(
+    task: TaskContext, new: list[Ingest], stale: set[str], zone: str, year: int, *, whole: bool
+) -> dict[str, Held]:
+    """Make the tables hold the records of the new files, nothing else of the stale ones, and the others as they are."""
+
+    def put(table: Table, rows: DataFrame) -> None:
+        if whole:
+            task.replace(table, task.marked(rows))
+        else:
+            tables.replace_where(task.marked(rows), task.lake, table, tables.among("file", stale))
+
+    put(RECORDS, records(header.parse(_lines(task.spark, new), zone, year)))
+    kept = _held(task)
+    # Only files that hold more lines than gave records are read once more for the others.
+    short = [ingest for ingest in new if ingest.inputs > kept.get(ingest.file.name, Held("")).records]
+    put(QUARANTINE, rejected(task.spark, short, zone, year))
+    return _held(task) if short or any(of.quarantined for of in kept.values()) else kept
+
+
+def _held(task: TaskContext) -> dict[str, Held]:
+    """What the tables hold of each file."""
+    kept = task.table(RECORDS).select("file", "record_id", "event_date", fn.lit(1).alias("kept"))
+    if tables.exists(task.spark, task.lake, QUARANTINE):
+        set_aside = task.table(QUARANTINE).select("file", "record_id", fn.lit(None).alias("event_date"), fn.lit(0))
+        kept = kept.unionAll(set_aside)
+    found = kept.groupBy("file").agg(
+        fn.min(fn.substring("record_id", 1, FILE_ID)),
+        fn.sum("kept"),
+        fn.count("*") - fn.sum("kept"),
+        fn.min("event_date"),
+        fn.max("event_date"),
+    )
+    return {name: Held(*values) for name, *values in found.collect()}
 
 
 def plan(files: Iterable[RawFile], manifest: Iterable[dict], ingest_time: datetime) -> list[Ingest]:
@@ -96,9 +163,10 @@ def rejected(spark: SparkSession, ingests: list[Ingest], time_zone: str, year: i
     if not ingests:
         return spark.createDataFrame([], tables.schema(QUARANTINE)).select(*_held_columns())
     parsed = header.parse(_lines(spark, ingests), time_zone, year).where("rule IS NOT NULL")
-    lines = quarantine.explain(parsed, header.RULES).select(*_held_columns())
+    bytes_kept = parsed.withColumn("raw", fn.coalesce("raw", fn.encode("text", "UTF-8")))
+    lines = quarantine.explain(bytes_kept, header.RULES).select(*_held_columns())
     damaged = [
-        (f"{i.file.sha256}:damage", "damaged-gzip", f"{header.RULES['damaged-gzip']}: {i.file.damage}", i.file.name)
+        (f"{i.file_id}:damage", "damaged-gzip", f"{header.RULES['damaged-gzip']}: {i.file.damage}", i.file.name)
         for i in ingests
         if i.file.damage is not None
     ]
@@ -111,42 +179,46 @@ def _held_columns() -> list[str]:
 
 
 def _lines(spark: SparkSession, ingests: list[Ingest]) -> DataFrame:
-    """Raw lines with their record id and the moment that a time without a year is not after."""
-    known = spark.createDataFrame(
-        [(i.file.name, i.file.sha256, i.first_ingested_at + CLOCKS_DIFFER_BY) for i in ingests],
-        "file STRING, sha256 STRING, not_after TIMESTAMP",
-    )
-    lines = raw_source.read(spark, [ingest.file for ingest in ingests]).join(fn.broadcast(known), "file")
-    return lines.withColumn("record_id", fn.concat_ws(":", "sha256", "position")).drop("sha256")
-
-
-def _marked(frame: DataFrame, task: TaskContext) -> DataFrame:
-    return frame.withColumn("ingested_at", fn.lit(task.ingest_time)).withColumn("run_id", fn.lit(task.run_id))
-
-
-def _by_file(frame: DataFrame) -> dict[str, int]:
-    return {row["file"]: row["count"] for row in frame.groupBy("file").count().collect()}
+    """Raw lines with their record id, and what fixes the year of a time that names none."""
+    known = [(i.file.name, i.file_id, i.first_ingested_at + CLOCKS_DIFFER_BY) for i in ingests]
+    files = spark.createDataFrame(known, "file STRING, file_id STRING, not_after TIMESTAMP")
+    lines = raw_source.read(spark, [ingest.file for ingest in ingests]).join(fn.broadcast(files), "file")
+    return lines.withColumn("record_id", fn.concat_ws(":", "file_id", "position")).drop("file_id")
 
 
 def _manifest(task: TaskContext) -> list[dict]:
+    """The files that the tables hold, by the last run that came to its end."""
     if not tables.exists(task.spark, task.lake, FILES):
         return []
-    columns = ("file", "sha256", "duplicate_of", "first_ingested_at")
-    # A timestamp comes to Python without its zone, in that of the machine; as text in UTC it is what it is.
-    rows = task.table(FILES).select(*columns[:3], fn.unix_micros(columns[3]).alias("first")).collect()
-    return [{**row.asDict(), "first_ingested_at": _moment(row["first"], task.ingest_time)} for row in rows]
+    # A timestamp comes to Python without its zone, in that of the machine; as microseconds it is what it is.
+    micros = fn.unix_micros("first_ingested_at").alias("first_ingested_at")
+    columns = [column.name for column in FILES.columns if column.name != "first_ingested_at"]
+    rows = [row.asDict() for row in task.table(FILES).select(*columns, micros).collect()]
+    return [{**row, "first_ingested_at": _moment(row["first_ingested_at"], task.ingest_time)} for row in rows]
+
+
+def _key(row: dict) -> tuple[str, str, str, str | None]:
+    """`Ingest.key` of a row of the manifest."""
+    return row["file"], row["sha256"], row["read_as"], row["duplicate_of"]
+
+
+def _noted(row: dict) -> Held:
+    """What the manifest says that the tables hold of a file."""
+    if not row["records"] + row["quarantined"]:
+        return Held("")
+    dates = row["first_date"], row["last_date"]
+    return Held(row["sha256"][:FILE_ID], row["records"], row["quarantined"], *dates)
 
 
 def _moment(micros: int, like: datetime) -> datetime:
     return datetime.fromtimestamp(0, like.tzinfo) + timedelta(microseconds=micros)
 
 
-def _manifest_rows(
-    spark: SparkSession, ingests: list[Ingest], kept: dict[str, int], held: dict[str, int], year: int
-) -> DataFrame:
+def _manifest_rows(spark: SparkSession, ingests: list[Ingest], held: dict[str, Held], year: int) -> DataFrame:
     rows = []
     for ingest in ingests:
         file, copy = ingest.file, ingest.duplicate_of is not None
+        of = Held("") if copy else held.get(file.name, Held(""))
         rows.append(
             {
                 "file": file.name,
@@ -154,11 +226,14 @@ def _manifest_rows(
                 "bytes": file.bytes,
                 "lines": file.lines,
                 "damage": file.damage,
-                "records": kept.get(file.name, 0),
-                "quarantined": held.get(file.name, 0),
+                "records": of.records,
+                "first_date": of.first_date,
+                "last_date": of.last_date,
+                "quarantined": of.quarantined,
                 "duplicates": ingest.inputs if copy else 0,
                 "duplicate_of": ingest.duplicate_of,
                 "year_basis": "parameter" if year else "ingest",
+                "read_as": ingest.read_as,
                 "first_ingested_at": ingest.first_ingested_at,
             }
         )
@@ -166,14 +241,13 @@ def _manifest_rows(
     return spark.createDataFrame(rows, type(tables.schema(FILES))(columns)).coalesce(1)
 
 
-def _assert_nothing_lost(taken: list[Ingest], kept: dict[str, int], held: dict[str, int]) -> None:
-    for ingest in taken:
-        name = ingest.file.name
-        found = kept.get(name, 0) + held.get(name, 0)
-        if found != ingest.inputs:
+def _assert_nothing_lost(taken: dict[str, Ingest], held: dict[str, Held]) -> None:
+    for name, ingest in taken.items():
+        of = held.get(name, Held(""))
+        if of.records + of.quarantined != ingest.inputs:
             raise TaskError(
-                f"{name} holds {ingest.inputs:,} lines, of which {found:,} are records or in quarantine: "
-                "it changed while it was read; run again"
+                f"{name} holds {ingest.inputs:,} lines, of which {of.records + of.quarantined:,} are records "
+                "or in quarantine: it changed while it was read; run again"
             )
 
 

@@ -1,246 +1,263 @@
 """Sample logs with their truth: legitimate use, attacks and other daemons, of any length, the same for the same seed.
 
-Sessions begin at random moments of a stretch of days, one source of sessions for each kind of actor; their lines are
-merged in order of time, so memory holds only the sessions under way. Names are invented, addresses are those that
-RFC 5737 and RFC 1918 set aside.
+Time goes in steps. What begins in a step (`actors`, `attackers`) says all that it will ever say, each line at its
+second; a step's lines are given out in order when it is over. Memory holds what is under way, and the campaigns of one
+period. `Mix` says what a sample has in it.
 """
 
 from __future__ import annotations
 
 import csv
-import heapq
 import random
-from collections.abc import Callable, Iterator
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from itertools import count, islice
+from itertools import islice
+from operator import itemgetter
 from pathlib import Path
-from typing import NamedTuple
 
-START = datetime(2026, 3, 2, 6, 0)  # the year does not show in the lines
-SECONDS_PER_LINE = 4.0
-LONGEST = timedelta(days=120).total_seconds()
+from workloads.ssh_logs.actors import DAY, Legitimate
+from workloads.ssh_logs.attackers import KINDS, OTHER_STRENGTHS, STRENGTHS, Campaign, Planner, attack
+from workloads.ssh_logs.sshd import Host, Said, Truth, new_hosts
+
+__all__ = ["KINDS", "OTHER_STRENGTHS", "START", "STRENGTHS", "VERSION", "Mix", "Truth", "generate", "write"]
+
+# Raise it when the same seed gives other bytes: it is part of what a holdout is known by.
+VERSION = 2
+START = datetime(2026, 3, 2, 6, 0)  # UTC; a Monday
+STEP = 600.0
+PERIOD = 7 * DAY
+LINES_PER_DAY = 5_000  # unless the days are given, or there would be fewer than two, or more than 28 …
+FEWEST_DAYS, MOST_DAYS = 2.0, 28.0
+MOST_LINES_PER_DAY = 1_000_000  # … of so many lines at most
+# Windows of ten minutes in which an address shows, per line of legitimate use; measured (`tests`), not derived.
+WINDOWS_PER_LINE = 0.175
+# So many campaigns a sample has room for at least; a short one makes them short, but not shorter than this.
+CAMPAIGNS, LEAST_WINDOWS = 8, 8.0
 DAMAGED_SHARE = 0.001
-
-HOSTS = ("bastion", "build-1", "web-1")
-STAFF = ("anna", "bilal", "chen", "dagny", "emeka", "farah", "goran", "hanae")
-GUESSED = (
-    "root",
-    "admin",
-    "test",
-    "oracle",
-    "postgres",
-    "ubuntu",
-    "git",
-    "ftpuser",
-    "guest",
-    "pi",
-    "support",
-    "nagios",
-)
-EXISTING = frozenset((*STAFF, "root", "git", "postgres"))
+DAMAGED = Truth(False, "", "damaged")
+UNDECODABLE = "surrogateescape"
 
 
-class Truth(NamedTuple):
-    """What a line really is: of an attack or not, from which source (empty where from none), of which kind."""
+@dataclass(frozen=True)
+class Mix:
+    """What a sample has in it.
 
-    is_attack: bool
-    source: str
-    kind: str
-
-
-class Said(NamedTuple):
-    """A line before it has its time as text: second, host, tag and message, and its truth."""
-
-    second: float
-    host: str
-    tag: str
-    message: str
-    truth: Truth
-
-
-Session = Iterator[Said]
-
-
-def generate(lines: int, seed: int) -> Iterator[tuple[str, Truth]]:
-    """`lines` lines (without newline) in order of time, each with its truth."""
-    rng = random.Random(f"ssh-logs/{seed}")  # noqa: S311 - a sample, not a secret
-    stretch = min(LONGEST, SECONDS_PER_LINE * lines)
-    pace = stretch / lines if lines else 1.0
-    yield from islice(_damage(_timeline(rng, pace), rng), lines)
-
-
-def write(folder: Path, lines: int, seed: int) -> list[Path]:
-    """Write a sample into a folder: `data/auth.log` and, line by line beside it, `truth/auth.csv`. Returns both paths.
-
-    Each is published whole. Raises OSError where they cannot be written.
+    `attack_share` is about the share of attacks among pairs of an address and a window of ten minutes in which it
+    shows. `strengths` are tries per hour of one address, by the kinds that there shall be. `days` is about how long it
+    lasts, however many lines there are: None takes 5,000 lines a day, but 2 days at least and 28 at most. A slow
+    campaign shortens to fit, so that below two days little of it is left. All kinds need about 10,000
+    lines at a share of 0.05 and 50,000 at 0.01; all their strengths five times as many.
     """
-    data, truth = folder / "data" / "auth.log", folder / "truth" / "auth.csv"
-    for path in (data, truth):
+
+    attack_share: float = 0.05
+    strengths: Mapping[str, Sequence[float]] = field(default_factory=lambda: STRENGTHS)
+    days: float | None = None
+    start: datetime = START
+    damaged_share: float = DAMAGED_SHARE
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.attack_share < 1:
+            raise ValueError(f"attack_share is from 0 to below 1, not {self.attack_share}")
+        if unknown := set(self.strengths) - set(KINDS):
+            raise ValueError(f"no kind of campaign: {', '.join(sorted(unknown))}")
+        if self.days is not None and self.days * DAY < STEP:
+            raise ValueError(f"days is at least ten minutes, not {self.days}")
+
+    def seconds(self, lines: int) -> float:
+        """How long a sample of `lines` lines lasts."""
+        days = self.days or max(min(max(lines / LINES_PER_DAY, FEWEST_DAYS), MOST_DAYS), lines / MOST_LINES_PER_DAY)
+        return days * DAY
+
+
+DEFAULT = Mix()
+
+
+def generate(lines: int, seed: int, mix: Mix = DEFAULT) -> Iterator[tuple[str, Truth]]:
+    """`lines` lines (without newline) in order of time, each with its truth.
+
+    Bytes that are no UTF-8, which only damaged lines have, are as `surrogateescape` decodes them.
+    """
+    return ((line, said.truth) for line, said in _lines(lines, seed, mix))
+
+
+def write(folder: Path, lines: int, seed: int, mix: Mix = DEFAULT) -> list[Path]:
+    """Write a sample into a folder: `data/auth.log`, and its truth by line and by campaign. Returns the paths.
+
+    `truth/auth.csv` has a row for each line, `truth/campaigns.csv` for each campaign as far as its lines show it; times
+    are UTC. Each file is published whole. Raises OSError where they cannot be written.
+    """
+    paths = [folder / "data" / "auth.log", folder / "truth" / "auth.csv", folder / "truth" / "campaigns.csv"]
+    for path in paths:
         path.parent.mkdir(parents=True, exist_ok=True)
-    parts = [path.with_name(f".{path.name}.part") for path in (data, truth)]
-    with parts[0].open("w", encoding="utf-8") as log, parts[1].open("w", encoding="utf-8", newline="") as table:
-        rows = csv.writer(table)
-        rows.writerow(("line", *Truth._fields))
-        for number, (line, known) in enumerate(generate(lines, seed), 1):
-            log.write(f"{line}\n")
-            rows.writerow((number, str(known.is_attack).lower(), known.source, known.kind))
-    for part, path in zip(parts, (data, truth), strict=True):
-        part.replace(path)
-    return [data, truth]
-
-
-def _timeline(rng: random.Random, pace: float) -> Iterator[Said]:
-    """Lines of all sessions in order of time. `pace` is the wanted mean of seconds per line."""
-    order = count()
-    waiting: list[tuple[float, int, Said | None, Iterator]] = []
-
-    def push(stream: Iterator[Said]) -> None:
-        if (said := next(stream, None)) is not None:
-            heapq.heappush(waiting, (said.second, next(order), said, stream))
-
-    weights = [share for _, share in ACTORS]
-    mean = sum(LINES_PER_SESSION[actor] * share for actor, share in ACTORS) / sum(weights)
-    begin = 0.0
-    while True:
-        begin += rng.expovariate(1.0 / (pace * mean))
-        while waiting and waiting[0][0] <= begin:
-            _, _, said, stream = heapq.heappop(waiting)
-            yield said
-            push(stream)
-        (actor,) = rng.choices([actor for actor, _ in ACTORS], weights)
-        push(actor(random.Random(rng.random()), begin))  # noqa: S311 - a sample, not a secret
-
-
-def _damage(timeline: Iterator[Said], rng: random.Random) -> Iterator[tuple[str, Truth]]:
-    for said in timeline:
-        moment = START + timedelta(seconds=int(said.second))
-        line = f"{moment:%b} {moment.day:2} {moment:%H:%M:%S} {said.host} {said.tag}: {said.message}"
-        if rng.random() < DAMAGED_SHARE:
-            yield line[: rng.randrange(15)], Truth(False, "", "damaged")
-        else:
-            yield line, said.truth
-
-
-def _staff(rng: random.Random) -> tuple[str, str]:
-    """Somebody who works here, and the address from which they come: some share one."""
-    number = rng.randrange(len(STAFF))
-    return STAFF[number], "10.20.0.1" if number % 4 == 0 else f"10.20.1.{10 + number}"
-
-
-def _sshd(rng: random.Random) -> tuple[str, str]:
-    return rng.choice(HOSTS), f"sshd[{rng.randrange(1_000, 32_000)}]"
-
-
-def _port(rng: random.Random) -> int:
-    return rng.randrange(1_024, 65_536)
-
-
-def _failure(rng: random.Random, user: str, address: str) -> Iterator[str]:
-    """The messages of one wrong password."""
-    port = _port(rng)
-    if user in EXISTING:
-        yield (
-            "pam_unix(sshd:auth): authentication failure; logname= uid=0 euid=0 tty=ssh ruser= "
-            f"rhost={address}  user={user}"
-        )
-        yield f"Failed password for {user} from {address} port {port} ssh2"
-    else:
-        yield f"Invalid user {user} from {address} port {port}"
-        yield "pam_unix(sshd:auth): check pass; user unknown"
-        yield f"pam_unix(sshd:auth): authentication failure; logname= uid=0 euid=0 tty=ssh ruser= rhost={address} "
-        yield f"Failed password for invalid user {user} from {address} port {port} ssh2"
-
-
-def work(rng: random.Random, second: float) -> Session:
-    """Somebody works: with a key or a password, sometimes mistyped, for minutes to hours."""
-    user, address = _staff(rng)
-    host, tag = _sshd(rng)
-    truth = Truth(False, address, "work")
-    method = "publickey" if rng.random() < 0.6 else "password"
-    mistakes = rng.choices((0, 1, 2), (80, 15, 5))[0] if method == "password" else 0
-    for _ in range(mistakes):
-        for message in _failure(rng, user, address):
-            yield Said(second, host, tag, message, truth)
-        second += rng.uniform(2, 9)
-    key = ": ED25519 SHA256:4Zr0qJ8sR1mT5vX9yB3dF7hK2nP6uW0aC8eG4jL1oQs" if method == "publickey" else ""
-    port = _port(rng)
-    yield Said(second, host, tag, f"Accepted {method} for {user} from {address} port {port} ssh2{key}", truth)
-    yield Said(second, host, tag, f"pam_unix(sshd:session): session opened for user {user} by (uid=0)", truth)
-    second += rng.expovariate(1 / 1_800)
-    yield Said(second, host, tag, f"Received disconnect from {address} port {port}:11: disconnected by user", truth)
-    yield Said(second, host, tag, f"pam_unix(sshd:session): session closed for user {user}", truth)
-
-
-def daemons(rng: random.Random, second: float) -> Session:
-    """What else a host logs."""
-    host, truth = rng.choice(HOSTS), Truth(False, "", "other-daemon")
-    number = rng.randrange(1_000, 32_000)
-    for tag, message in rng.choice(
-        (
-            (
-                (f"CRON[{number}]", "pam_unix(cron:session): session opened for user root by (uid=0)"),
-                (f"CRON[{number}]", "(root) CMD (run-parts --report /etc/cron.hourly)"),
-                (f"CRON[{number}]", "pam_unix(cron:session): session closed for user root"),
-            ),
-            (("systemd[1]", "Started Daily apt download activities."),),
-            (("kernel", f"[{second:12.6f}] eth0: link up"),),
-        )
+    parts = [path.with_name(f".{path.name}.part") for path in paths]
+    seen: dict[str, _Seen] = {}
+    shown: dict[Truth, str] = {}
+    with (
+        parts[0].open("w", encoding="utf-8", errors=UNDECODABLE, newline="\n") as log,
+        parts[1].open("w", encoding="utf-8", newline="\n") as table,
     ):
-        yield Said(second, host, tag, message, truth)
+        table.write(f"line,{','.join(Truth._fields)}\n")
+        for number, (line, said) in enumerate(_lines(lines, seed, mix), 1):
+            truth = said.truth
+            if (known := shown.get(truth)) is None:
+                # Kinds, addresses and numbers need no quotes. Few are of use again for long.
+                if len(shown) > 50_000:
+                    shown.clear()
+                known = shown[truth] = (
+                    f"{str(truth.is_attack).lower()},{truth.source},{truth.kind},{truth.campaign},{truth.strength:g}"
+                )
+            log.write(f"{line}\n")
+            table.write(f"{number},{known}\n")
+            if truth.is_attack:
+                if truth.campaign not in seen:
+                    seen[truth.campaign] = _Seen(truth.kind, truth.strength, said.second)
+                seen[truth.campaign].add(said, line)
+    with parts[2].open("w", encoding="utf-8", newline="") as table:
+        rows = csv.writer(table, lineterminator="\n")
+        rows.writerow(_Seen.COLUMNS)
+        rows.writerows(one.row(name, mix.start) for name, one in sorted(seen.items()))
+    for part, path in zip(parts, paths, strict=True):
+        part.replace(path)
+    return paths
 
 
-def scan(rng: random.Random, second: float) -> Session:
-    """A scanner connects and leaves."""
-    address = f"203.0.113.{rng.randrange(1, 255)}"
-    host, tag = _sshd(rng)
-    truth = Truth(True, address, "scan")
-    yield Said(second, host, tag, f"Did not receive identification string from {address}", truth)
+class _Seen:
+    """What the lines of a sample show of a campaign."""
+
+    COLUMNS = (
+        *("campaign", "kind", "strength", "addresses", "hosts", "users"),
+        *("start", "end", "tries", "successes", "lines"),
+    )
+
+    def __init__(self, kind: str, strength: float, second: float) -> None:
+        self.kind, self.strength, self.start, self.end = kind, strength, second, second
+        self.addresses: set[str] = set()
+        self.hosts: set[str] = set()
+        self.users: set[str] = set()
+        self.tries = self.successes = self.lines = 0
+
+    def add(self, said: Said, line: str) -> None:
+        self.end = said.second
+        self.lines += 1
+        self.addresses.add(said.truth.source)
+        self.hosts.add(said.host.name)
+        if said.tries:
+            self.tries += said.tries
+            self.successes += ": Accepted " in line
+            if said.user:
+                self.users.add(said.user)
+
+    def row(self, name: str, start: datetime) -> tuple:
+        """Addresses and hosts by name, parted by blanks; users by number."""
+        first, last = (start + timedelta(seconds=int(second)) for second in (self.start, self.end))
+        addresses, hosts = " ".join(sorted(self.addresses)), " ".join(sorted(self.hosts))
+        times = (f"{first:%Y-%m-%dT%H:%M:%SZ}", f"{last:%Y-%m-%dT%H:%M:%SZ}")
+        counts = (self.tries, self.successes, self.lines)
+        return (name, self.kind, f"{self.strength:g}", addresses, hosts, len(self.users), *times, *counts)
 
 
-def brute_force(rng: random.Random, second: float) -> Session:
-    """One address tries passwords for one account, as fast as it is let."""
-    yield from _guessing(rng, second, "brute-force", lambda: "root", rng.randrange(10, 60), 2.0)
+def _lines(lines: int, seed: int, mix: Mix) -> Iterator[tuple[str, Said]]:
+    """The first lines of a sample as text, some of them damaged."""
+    rng = random.Random(f"ssh-logs/{seed}")  # noqa: S311 - a sample, not a secret
+    damage = random.Random(f"ssh-logs/damage/{seed}")  # noqa: S311
+    stamps = _Stamps(mix.start)
+    until_damage = _gap(damage, mix.damaged_share)
+    for said in islice(_timeline(rng, lines, mix), lines):
+        second, host, text = said[0], said[1], said[2]
+        line = f"{stamps.of(second, host)} {host.name} {text}"
+        if until_damage:
+            until_damage -= 1
+            yield line, said
+        else:
+            until_damage = _gap(damage, mix.damaged_share)
+            yield _damaged(damage, line), said._replace(truth=DAMAGED, tries=0)
 
 
-def enumeration(rng: random.Random, second: float) -> Session:
-    """One address tries account after account."""
-    yield from _guessing(rng, second, "enumeration", lambda: rng.choice(GUESSED), rng.randrange(8, 40), 4.0)
+def _timeline(rng: random.Random, lines: int, mix: Mix) -> Iterator[Said]:
+    """Lines of all that happens in order of time, period after period."""
+    seconds = mix.seconds(lines)
+    periods = max(1, round(seconds / PERIOD))
+    length = seconds / periods
+    lines_per_period = max(lines, 1) / periods
+    hosts = new_hosts()
+    legitimate = Legitimate(rng, hosts, lines_per_period / length * DAY, mix.start)
+    most_windows = max(LEAST_WINDOWS, WINDOWS_PER_LINE * lines * mix.attack_share / CAMPAIGNS)
+    planner = Planner(rng, hosts, mix.strengths, most_windows)
+    out = legitimate.world.out
+    waiting: dict[int, list[Said]] = defaultdict(list)
+    steps = max(1, round(length / STEP))
+    number = 0
+    while True:
+        begin = number * STEP
+        campaigns, left = planner.period(begin, steps * STEP, lines_per_period, mix.attack_share, WINDOWS_PER_LINE)
+        campaigns.reverse()
+        routines = legitimate.routines(begin, steps * STEP, left)
+        busy = [legitimate.busy((number + step) * STEP) for step in range(steps)]
+        mean = sum(busy) / steps
+        for step in range(steps):
+            begin = number * STEP
+            _begin(campaigns, legitimate, begin)
+            legitimate.step(begin, STEP, left / steps, busy[step] / mean, routines)
+            for said in out:
+                waiting[int(said[0] // STEP)].append(said)
+            out.clear()
+            now = waiting.pop(number, [])
+            now.sort(key=itemgetter(0))
+            yield from now
+            number += 1
 
 
-def slow_brute_force(rng: random.Random, second: float) -> Session:
-    """One address tries rarely, so as not to be noticed."""
-    yield from _guessing(rng, second, "slow-brute-force", lambda: rng.choice(GUESSED), rng.randrange(5, 20), 420.0)
+def _begin(campaigns: list[Campaign], legitimate: Legitimate, begin: float) -> None:
+    """Start what is planned for a step; the next campaign is the last of the list."""
+    while campaigns and campaigns[-1].begin < begin + STEP:
+        attack(legitimate.world, campaigns.pop())
 
 
-def _guessing(
-    rng: random.Random, second: float, kind: str, user: Callable[[], str], tries: int, pause: float
-) -> Session:
-    address = f"198.51.100.{rng.randrange(1, 255)}"
-    host, truth = rng.choice(HOSTS), Truth(True, address, kind)
-    for number in range(tries):
-        tag = f"sshd[{rng.randrange(1_000, 32_000)}]"
-        if number == 0 and rng.random() < 0.3:
-            lookup = f"reverse mapping checking getaddrinfo for host.example.net [{address}] failed"
-            yield Said(second, host, tag, f"{lookup} - POSSIBLE BREAK-IN ATTEMPT!", truth)
-        name = user()
-        for message in _failure(rng, name, address):
-            yield Said(second, host, tag, message, truth)
-        if kind == "brute-force" and rng.random() < 0.1:
-            again = f"Failed password for {name} from {address} port {_port(rng)} ssh2"
-            repeated = f"message repeated {rng.randrange(2, 6)} times: [ {again}]"
-            yield Said(second, host, tag, repeated, truth)
-        yield Said(second, host, tag, f"Received disconnect from {address}: 11: Bye Bye [preauth]", truth)
-        second += rng.expovariate(1 / pause)
+class _Stamps:
+    """Times as hosts write them: each second is made into text once."""
+
+    def __init__(self, start: datetime) -> None:
+        self.start = start
+        self.second = -1
+        self.bsd = ""
+        self.iso: dict[int, tuple[str, str]] = {}
+
+    def of(self, second: float, host: Host) -> str:
+        whole = int(second)
+        if whole != self.second:
+            moment = self.start + timedelta(seconds=whole)
+            self.second, self.bsd = whole, f"{moment:%b} {moment.day:2} {moment:%H:%M:%S}"
+            self.iso.clear()
+        if not host.iso:
+            return self.bsd
+        if host.offset not in self.iso:
+            moment = self.start + timedelta(seconds=whole, minutes=host.offset)
+            sign, (hours, minutes) = "-" if host.offset < 0 else "+", divmod(abs(host.offset), 60)
+            self.iso[host.offset] = f"{moment:%Y-%m-%dT%H:%M:%S}", f"{sign}{hours:02}:{minutes:02}"
+        stamp, zone = self.iso[host.offset]
+        return f"{stamp}.{int((second - whole) * 1_000_000):06}{zone}"
 
 
-# Who begins sessions, and how often beside the others.
-ACTORS: tuple[tuple[Callable[[random.Random, float], Session], float], ...] = (
-    (work, 60),
-    (daemons, 40),
-    (scan, 6),
-    (brute_force, 1.2),
-    (enumeration, 1.2),
-    (slow_brute_force, 0.8),
-)
-# About how many lines their sessions have; only the pace hangs on it.
-LINES_PER_SESSION = {work: 5, daemons: 2, scan: 1, brute_force: 110, enumeration: 110, slow_brute_force: 55}
+def _gap(rng: random.Random, share: float) -> int:
+    """How many whole lines there are until the next damaged one."""
+    return int(rng.expovariate(share)) if share else 1 << 60
+
+
+def _damaged(rng: random.Random, line: str) -> str:
+    """What is left of a line when a disk, a network or a crash was at it."""
+    at, way = rng.randrange(len(line)), rng.randrange(7)
+    if way == 0:
+        return ""
+    if way == 1:
+        return line[: rng.randrange(15)]
+    if way == 2:
+        return line[:at]
+    if way == 3:
+        return line[line.index(": ") + 2 :]
+    if way == 4:
+        return f"{line[:at]}{chr(0) * rng.randint(1, 40)}{line[at:]}"
+    noise = rng.randbytes(rng.randint(1, 24)).replace(b"\n", b"")
+    whole = line[:at].encode() + noise + line[at:].encode() if way == 5 else noise
+    return whole.decode("utf-8", UNDECODABLE)

@@ -7,12 +7,16 @@ line may be a megabyte of anything.
 
 from __future__ import annotations
 
+from functools import reduce
+from operator import or_
+
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as fn
 
 from workloads.lakehouse.columns import capture, group, settled
 
 MAX_LINE_BYTES = 2**20
+BLANKS = " \t\r"
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 DAEMONS = ("sshd", "sshd-session", "sshd-auth")
 LEAP_GAP = 8  # years from one leap year to the next, at most
@@ -31,62 +35,60 @@ HEAD = (
     r"(?s)\A(?:<\d{1,3}>)?"
     rf"(?:({'|'.join(MONTHS)}) {{1,2}}(\d{{1,2}}) (\d{{2}}):(\d{{2}}):(\d{{2}})"
     r"|(\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}:\d{2}(?:[.,]\d{1,9})?)(Z|[+-]\d{2}:?\d{2})?)"
-    r" +(\S+) +(.*)\z"
+    r" +(\S+) +(?:([^\s\[\]():]{1,128})(?:\(([^()\s]*)\))?(?:\[(\d{1,10}|-)\])?: ?)?(.*)\z"
 )
-MONTH, DAY, HOUR, MINUTE, SECOND, STAMP, OFFSET, HOST, REST = range(9)
-TAG = r"(?s)\A([^\s\[\]():]{1,128})(?:\(([^()\s]*)\))?(?:\[(\d{1,10}|-)\])?: ?(.*)\z"
-PROCESS, MODULE, PID, MESSAGE = range(4)
+MONTH, DAY, HOUR, MINUTE, SECOND, STAMP, OFFSET, HOST, PROCESS, MODULE, PID, MESSAGE = range(12)
 
 
 def parse(lines: DataFrame, time_zone: str, year: int) -> DataFrame:
     """Adds to raw lines the fields of their heads, and `rule`: the rule that a line breaks, or null.
 
-    `lines` has raw, text, damaged_text and not_after, the moment that a time without a year is not after. `text` loses
+    `lines` has raw, text, damaged_text and not_after, the moment that a time without a year is not after. Messages lose
     trailing blanks. `year` 0 takes the latest year possible, and 29 February for the latest leap year possible.
     """
-    stripped = lines.withColumn("text", fn.rtrim(fn.col("text"), fn.lit(" \t\r")))
-    ruled = stripped.withColumn("rule", _rule_of_bytes())
-    canonical = fn.when(fn.col("text").startswith("<"), fn.regexp_replace("text", RFC5424, "$1 $2 $3[$4]: $5"))
-    text = fn.when(fn.col("rule").isNull(), fn.coalesce(canonical, fn.col("text")))
-    head = ruled.withColumn("head", capture(text, HEAD, 9)).withColumn("rest", group("head", REST))
-    tag = head.withColumn("tag", capture(fn.col("rest"), TAG, 4))
-    numbers = tag.withColumns(
-        {
-            "month": _month_number(group("head", MONTH)),
-            "day": group("head", DAY).try_cast("int"),
-            "hour": group("head", HOUR).try_cast("int"),
-            "minute": group("head", MINUTE).try_cast("int"),
-            "second": group("head", SECOND).try_cast("decimal(16,6)"),
-        }
+    ends_blank = reduce(or_, (fn.endswith("text", fn.lit(blank)) for blank in BLANKS))
+    text = fn.when(ends_blank, fn.rtrim(fn.col("text"), fn.lit(BLANKS))).otherwise(fn.col("text"))
+    ruled = lines.withColumn("bare", text).withColumn("broken", _rule_of_bytes())
+    canonical = fn.when(fn.startswith("bare", fn.lit("<")), fn.regexp_replace("bare", RFC5424, "$1 $2 $3[$4]: $5"))
+    asked = fn.when(fn.col("broken").isNull(), fn.coalesce(canonical, fn.col("bare")))
+    numbers = ruled.withColumn("head", capture(asked, HEAD, 12)).select(
+        *lines.columns,
+        "broken",
+        "head",
+        fn.year(fn.from_utc_timestamp("not_after", time_zone)).alias("latest_year"),
+        _month_number(group("head", MONTH)).alias("month"),
+        group("head", DAY).try_cast("int").alias("day"),
+        group("head", HOUR).try_cast("int").alias("hour"),
+        group("head", MINUTE).try_cast("int").alias("minute"),
+        group("head", SECOND).try_cast("int").alias("second"),
     )
-    timed = numbers.withColumn("event_time", fn.coalesce(_stated_time(time_zone), _bsd_time(time_zone, year)))
-    local = fn.from_utc_timestamp("event_time", time_zone)
+    # Columns of their own, for Spark would compute each anew where it is named a second time.
+    dated = numbers.withColumn("of_year", _moment(fn.lit(year) if year else fn.col("latest_year"), time_zone))
+    timed = dated.withColumn("event_time", fn.coalesce(_stated_time(time_zone), _bsd_time(time_zone, year)))
     parsed = timed.select(
         *lines.columns,
         fn.coalesce(
-            "rule",
+            "broken",
             fn.when(fn.col("head").isNull(), "no-header"),
             fn.when(fn.col("event_time").isNull(), "bad-time"),
         ).alias("rule"),
         "event_time",
-        fn.date_format(local, "MMM").alias("month_name"),
-        fn.dayofmonth(local).alias("day"),
-        fn.date_format(local, "HH:mm:ss").alias("clock"),
+        fn.to_date("event_time").alias("event_date"),
         group("head", HOST).alias("host"),
-        group("tag", PROCESS).alias("process"),
-        group("tag", MODULE).alias("module"),
-        group("tag", PID).try_cast("bigint").alias("pid"),
-        fn.coalesce(group("tag", PROCESS).isin(*DAEMONS), fn.lit(False)).alias("is_sshd"),
-        fn.coalesce(fn.get("tag", fn.lit(MESSAGE)), "rest").alias("message"),
+        group("head", PROCESS).alias("process"),
+        group("head", MODULE).alias("module"),
+        group("head", PID).try_cast("bigint").alias("pid"),
+        fn.coalesce(group("head", PROCESS).isin(*DAEMONS), fn.lit(False)).alias("is_sshd"),
+        fn.get("head", fn.lit(MESSAGE)).alias("message"),
     )
     return settled(parsed)
 
 
 def _rule_of_bytes() -> Column:
     return (
-        fn.when(fn.octet_length("raw") > MAX_LINE_BYTES, "too-long")
-        .when(fn.contains(fn.col("raw"), fn.lit(b"\0")), "binary")
-        .when(fn.col("text") == "", "blank")
+        fn.when(fn.coalesce(fn.octet_length("raw"), fn.octet_length("text")) > MAX_LINE_BYTES, "too-long")
+        .when(fn.contains("text", fn.lit("\0")), "binary")
+        .when(fn.col("bare") == "", "blank")
     )
 
 
@@ -105,22 +107,20 @@ def _stated_time(time_zone: str) -> Column:
     return fn.try_to_timestamp(fn.concat(fn.translate(group("head", STAMP), ",", "."), zone))
 
 
+def _moment(year: Column, time_zone: str) -> Column:
+    """The time of a head without a year in a given year; null where that year does not have it."""
+    parts = (*map(fn.col, ("month", "day", "hour", "minute")), fn.col("second").cast("decimal(16,6)"))
+    return fn.when(fn.col("month").isNotNull(), fn.try_make_timestamp_ltz(year, *parts, fn.lit(time_zone)))
+
+
 def _bsd_time(time_zone: str, year: int) -> Column:
-    """The time of a head without a year."""
-
-    def moment(of_year: Column) -> Column:
-        return fn.try_make_timestamp_ltz(
-            of_year, *map(fn.col, ("month", "day", "hour", "minute", "second")), fn.lit(time_zone)
-        )
-
+    """The time of a head without a year, from `of_year`: the same in the year given, or the latest possible."""
     if year:
-        return moment(fn.lit(year))
-    limit = fn.col("not_after")
-    latest = fn.year(fn.from_utc_timestamp(limit, time_zone))
+        return fn.col("of_year")
     earlier = fn.sequence(fn.lit(2), fn.lit(LEAP_GAP))
     return fn.coalesce(
-        fn.when(moment(latest) <= limit, moment(latest)),
-        moment(latest - 1),
+        fn.when(fn.col("of_year") <= fn.col("not_after"), fn.col("of_year")),
+        _moment(fn.col("latest_year") - 1, time_zone),
         # neither year has 29 February
-        fn.array_max(fn.transform(earlier, lambda years: moment(latest - years))),
+        fn.array_max(fn.transform(earlier, lambda years: _moment(fn.col("latest_year") - years, time_zone))),
     )

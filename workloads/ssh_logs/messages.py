@@ -5,28 +5,36 @@ The patterns mean the same to Java and to Python: bounded by the ends of the mes
 
 from __future__ import annotations
 
+import hashlib
 import re
 import tomllib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
+from itertools import groupby
 from pathlib import Path
 
 CATALOGUE = Path(__file__).with_name("messages.toml")
 
 WILDCARD = "<*>"
-FIELDS = ("user", "address", "port", "method", "reason")
+# What stands around messages: syslog's word for repetitions, and OpenSSH's for what happened before the login.
+REPEATED = r"(?s)\Amessage repeated (\d{1,6}) times: \[ ?(.*?) ?\]\z"
+PREAUTH = r" \[preauth\]\z"
+FIELDS = ("user", "address", "port", "method", "reason", "key")
 PLACEHOLDERS = {
-    "user": ".*?",  # what somebody typed: anything, nothing, even text that looks like the rest of the message
+    "user": ".*",  # what somebody typed, or nothing; of what looks like the rest of the message, the last is
     "address": r"\S*",
     "port": r"\d{1,5}",
     "method": r"[\w/.-]{1,64}",
-    "reason": ".*",
+    "reason": ".*?",
+    "key": r"[\w+/=:-]{8,}",  # SHA256:…, or the MD5 sum in hexadecimal of before 6.8
     "word": r"\S+",
     "maybe": r"\S*",
     "number": r"\d+",
     "text": ".*",
 }
-_PLACEHOLDER = re.compile("<([a-z]+)>")
+FEW = 2  # entries that are as quickly tried one by one
+_PLACEHOLDER = re.compile("<([a-z_]+)>")
 _SPECIAL = re.compile(r"([\\.\[\]{}()*+?^$|])")
 
 
@@ -40,7 +48,29 @@ class Message:
     fields: tuple[str, ...]
     outcome: str | None
     method: str | None
+    reason: str | None
     user_valid: bool | None
+
+    @property
+    def constants(self) -> dict[str, str]:
+        """Fields that the entry itself tells."""
+        return {name: value for name in ("method", "reason") if (value := getattr(self, name))}
+
+    @property
+    def start(self) -> str:
+        """What every message of the entry begins with: its constant text up to a placeholder or the end of a sentence.
+
+        (Only between sentences does OpenSSH write two blanks, for which a template's single one stands, too.)
+        """
+        return re.split(r"<\*>|\. ", self.template, maxsplit=1)[0]
+
+
+@dataclass(frozen=True)
+class Fork:
+    """Entries by how messages begin. `branches` are beginnings with what stands below them; no two fit one message."""
+
+    branches: tuple[tuple[str, Fork | tuple[Message, ...]], ...]
+    otherwise: tuple[Message, ...]
 
 
 @cache
@@ -51,11 +81,67 @@ def catalogue() -> tuple[Message, ...]:
     return tuple(sorted(found, key=lambda one: (-len(one.template.replace(WILDCARD, "")), one.id)))
 
 
+def tree(entries: Iterable[Message], start: str = "") -> Fork | tuple[Message, ...]:
+    """The few of `entries` that can match a message that begins with `start`, in their order, by how it goes on."""
+    entries = tuple(entries)
+    further = [entry for entry in entries if not start.startswith(entry.start)]
+    if len(further) <= FEW:
+        return entries
+    shared = _common(entry.start for entry in further)
+    branches = []
+    for _, group in groupby(sorted(further, key=lambda one: one.start), key=lambda one: one.start[: len(shared) + 1]):
+        members = list(group)
+        beginning = _common(entry.start for entry in members)
+        if beginning != shared:
+            fitting = (one for one in entries if one in members or shared.startswith(one.start))
+            branches.append((beginning, tree(fitting, beginning)))
+    if not branches:
+        return entries
+    return Fork(tuple(branches), tuple(entry for entry in entries if shared.startswith(entry.start)))
+
+
+def _common(texts: Iterable[str]) -> str:
+    """What all texts begin with."""
+    first, *others = sorted(texts)
+    last = others[-1] if others else first
+    return first[
+        : next((at for at, pair in enumerate(zip(first, last, strict=False)) if len(set(pair)) > 1), len(first))
+    ]
+
+
+def find(text: str) -> tuple[Message, dict[str, str]] | None:
+    """The entry that reads a message, without its wrappers, and its fields; none if the catalogue lacks it."""
+    node = _catalogue_tree()
+    while isinstance(node, Fork):
+        node = next((below for beginning, below in node.branches if text.startswith(beginning)), node.otherwise)
+    for entry in node:
+        if match := compiled(entry.pattern).match(text):
+            return entry, dict(zip(entry.fields, match.groups(), strict=True))
+    return None
+
+
+@cache
+def _catalogue_tree() -> Fork | tuple[Message, ...]:
+    return tree(catalogue())
+
+
+@cache
+def compiled(pattern: str) -> re.Pattern[str]:
+    """A pattern of the catalogue, for Python: its end of text is written otherwise than Java's."""
+    return re.compile(pattern.replace(r"\z", r"\Z"))
+
+
+def fingerprint() -> str:
+    """What tells one state of the catalogue from another."""
+    return hashlib.sha256(CATALOGUE.read_bytes()).hexdigest()[:16]
+
+
 def message(
     id: str,  # noqa: A002 - the name that it has everywhere
     template: str,
     outcome: str | None = None,
     method: str | None = None,
+    reason: str | None = None,
     user_valid: bool | None = None,
 ) -> Message:
     """An entry as the catalogue writes it. Raises ValueError for a placeholder that does not exist."""
@@ -72,6 +158,7 @@ def message(
 
     constants = _SPECIAL.sub(r"\\\1", template).replace(" ", " +")
     pattern = _PLACEHOLDER.sub(group, constants)
-    return Message(
-        id, _PLACEHOLDER.sub(WILDCARD, template), rf"(?s)\A{pattern}\z", tuple(fields), outcome, method, user_valid
-    )
+    # What may be empty at the end has lost the blank before it to whoever takes off trailing blanks.
+    pattern = re.sub(r" \+(\(?\.\*\??\)?)\Z", r" *\1", pattern)
+    shown = _PLACEHOLDER.sub(WILDCARD, template)
+    return Message(id, shown, rf"(?s)\A{pattern}\z", tuple(fields), outcome, method, reason, user_valid)

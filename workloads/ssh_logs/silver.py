@@ -2,135 +2,198 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from itertools import groupby
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
 
-from pyspark.sql import Column, DataFrame
+from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as fn
 
-from workloads.lakehouse import exports
-from workloads.lakehouse.columns import capture
+from workloads.lakehouse import exports, tables
+from workloads.lakehouse.columns import SEPARATOR, capture, literal
 from workloads.lakehouse.task import Counts, TaskContext
-from workloads.ssh_logs import messages
+from workloads.ssh_logs import leftovers, messages, quality
 from workloads.ssh_logs.checks import JSON
-from workloads.ssh_logs.schemas import EVENT_COLUMNS, EVENTS, RECORDS
+from workloads.ssh_logs.messages import FIELDS, REPEATED, Fork, Message
+from workloads.ssh_logs.pseudonyms import Pseudonyms
+from workloads.ssh_logs.schemas import EVENT_COLUMNS, EVENTS, FILES, LEFTOVERS, PROGRESS, RECORDS
 
-REPEATED = r"(?s)\Amessage repeated (\d{1,6}) times: \[ ?(.*?) ?\]\z"
-PREAUTH = r" \[preauth\]\z"
-START = 3  # characters, constant in every template
-# What varies in messages that the catalogue lacks. Order matters: each sees what the one before has left.
-MASKS = (
-    r"\b\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3}\b",
-    r"\b[0-9A-Fa-f]{0,4}:[0-9A-Fa-f:]{0,40}:[0-9A-Fa-f]{0,4}\b",
-    r"\b0x[0-9A-Fa-f]{1,64}\b",
-    r"'[^']{0,200}'",
-    r'"[^"]{0,200}"',
-    r"\b\d{1,64}\b",
-)
+SUFFIX = " [preauth]"
+EVENT_NAMES = frozenset((*(column.name for column in EVENT_COLUMNS), "event_date"))
+# For how long after it was named an address stands for its session: a process id is used again some day.
+SESSION = timedelta(days=1)
+# Raise it when the same records shall give other events.
+READER = 2
+
+
+@dataclass(frozen=True)
+class Days:
+    """UTC days, both included."""
+
+    first: date
+    last: date
+
+    def around(self, before: int, after: int) -> Days:
+        """The same with some days more."""
+        return Days(self.first - timedelta(days=before), self.last + timedelta(days=after))
+
+    @property
+    def condition(self) -> str:
+        """That an event is of these days, as SQL."""
+        return f"event_date >= DATE'{self.first}' AND event_date <= DATE'{self.last}'"
 
 
 def run(task: TaskContext) -> Counts:
-    """Writes the events and exports them as JSON lines."""
-    task.replace(EVENTS, events(task.table(RECORDS)))
-    written = task.table(EVENTS)
-    content = written.select(*(column.name for column in EVENT_COLUMNS))
-    exports.json_lines(task.lake, JSON, content.orderBy("file", "line"))
-    return Counts(records_in=task.table(RECORDS).count(), records_out=written.count())
+    """Writes the events of all days whose records changed, and exports all events as JSON lines."""
+    now, noted = _files(task), _noted(task)
+    changed = now ^ noted
+    if changed or not tables.exists(task.spark, task.lake, EVENTS):
+        records = task.table(RECORDS)
+        if now & noted:
+            # A session that goes on after midnight carries its address into the next day.
+            days = _days(changed).around(0, 1)
+            found = events(records.where(days.around(1, 0).condition)).where(days.condition)
+            tables.replace_where(found, task.lake, EVENTS, days.condition)
+        else:
+            task.replace(EVENTS, events(records))
+        leftovers.write(task)
+        quality.publish(task)
+        exports.json_lines(task.lake, JSON, exported(task))
+        task.replace(PROGRESS, task.spark.createDataFrame(sorted(now), tables.schema(PROGRESS)))
+    leftovers.publish(task)
+    return Counts(records_in=task.table(RECORDS).count(), records_out=task.table(EVENTS).count())
+
+
+def exported(task: TaskContext) -> DataFrame:
+    """The events as exports show them: leftovers by their shared templates, names as pseudonyms where they shall be."""
+    shown = leftovers.described(task.table(EVENTS), task.table(LEFTOVERS))
+    hidden = Pseudonyms.of(task.parameters["pseudonyms"]).hide(shown)
+    return hidden.select(*(column.name for column in EVENT_COLUMNS))
+
+
+def _files(task: TaskContext) -> set[tuple]:
+    """The files whose records bronze holds, and how silver reads them, as rows of the progress table."""
+    files = task.table(FILES).where("records > 0").select("sha256", "read_as", "first_date", "last_date").collect()
+    how = f"reader {READER}, catalogue {messages.fingerprint()}, pseudonyms {task.parameters['pseudonyms']}"
+    return {(row["sha256"], f"{row['read_as']}; {how}", row["first_date"], row["last_date"]) for row in files}
+
+
+def _noted(task: TaskContext) -> set[tuple]:
+    """The files of which the events were made, by the last run that came to its end."""
+    if not tables.exists(task.spark, task.lake, PROGRESS):
+        return set()
+    return set(map(tuple, task.table(PROGRESS).collect()))
+
+
+def _days(files: set[tuple]) -> Days:
+    return Days(min(first for _, _, first, _ in files), max(last for *_, last in files))
 
 
 def events(records: DataFrame) -> DataFrame:
     """The events that `records` (of bronze) tell of, one each."""
-    unwrapped = records.withColumn("repeated", capture(fn.col("message"), REPEATED, 2))
+    unwrapped = records.withColumn(
+        "repeated",
+        fn.when(fn.startswith("message", fn.lit("message repeated")), capture(fn.col("message"), REPEATED, 2)),
+    )
     inner = unwrapped.withColumn("inner", fn.coalesce(fn.get("repeated", fn.lit(1)), fn.col("message")))
-    bare = inner.withColumn("preauth", fn.col("inner").rlike(PREAUTH)).withColumn(
-        "bare", fn.regexp_replace("inner", PREAUTH, "")
+    preauth = fn.endswith("inner", fn.lit(SUFFIX))
+    bare = inner.withColumn("preauth", preauth).withColumn(
+        "bare", fn.when(preauth, fn.expr(f"left(inner, length(inner) - {len(SUFFIX)})")).otherwise(fn.col("inner"))
     )
-    read = bare.withColumn("said", _said(fn.col("bare")))
-    return read.select(
-        *(name for name in records.columns),
-        _decorated_id().alias("event_id"),
-        _decorated_template().alias("event_template"),
-        fn.col("said.known").alias("known"),
+    said = bare.withColumn("said", fn.split(_said("bare"), SEPARATOR))
+    known = said.withColumn("entry", fn.get("said", fn.lit(0)).cast("int"))
+    template = fn.coalesce(_of_entry("template"), leftovers.masked(fn.col("bare")))
+    described = known.withColumn("event_template", _decorated(template))
+    return carried(described).select(
+        *(name for name in records.columns if name in EVENT_NAMES),
+        _event_id().alias("event_id"),
+        "event_template",
+        fn.col("entry").isNotNull().alias("known"),
         fn.coalesce(fn.get("repeated", fn.lit(0)).try_cast("int"), fn.lit(1)).alias("repeat_count"),
-        fn.col("said.outcome").alias("outcome"),
-        fn.nullif(fn.col("said.user"), fn.lit("")).alias("user"),
-        fn.col("said.user_valid").alias("user_valid"),
-        fn.nullif(fn.col("said.address"), fn.lit("")).alias("source_address"),
-        fn.col("said.port").try_cast("int").alias("source_port"),
-        fn.col("said.method").alias("method"),
-        fn.col("said.reason").alias("reason"),
+        _of_entry("outcome").alias("outcome"),
+        _field("user").alias("user"),
+        _of_entry("user_valid").alias("user_valid"),
+        "source_address",
+        "address_carried",
+        _field("port").try_cast("int").alias("source_port"),
+        fn.coalesce(_field("method"), _of_entry("method")).alias("method"),
+        _field("key").alias("key_fingerprint"),
+        fn.coalesce(_field("reason"), _of_entry("reason")).alias("reason"),
+        "ingested_at",
+        "run_id",
     )
 
 
-def _said(message: Column) -> Column:
-    """What the first entry of the catalogue that matches makes of `message`, as a struct.
+def carried(read: DataFrame) -> DataFrame:
+    """Adds `source_address`: the one that a message of sshd names, else the last that its session named.
 
-    Entries are asked only if they begin as the message does, and only the one that matches looks for its fields. All
-    that happens in a lambda, which Spark interprets: compiled, so many branches exceed what Java takes as one method.
+    A session is what one process of one host says. Lines of one second count as one, for syslog's times are seconds and
+    the order of lines within one may be lost where logs come in several files.
     """
-
-    def read(text: Column) -> Column:
-        start = fn.substring(text, 1, START)
-        found = fn.when(~fn.col("is_sshd"), None)
-        for beginning, entries in groupby(sorted(messages.catalogue(), key=_start), key=_start):
-            found = found.when(start == beginning, _first_match(entries, text))
-        return fn.coalesce(found, _unknown(text))
-
-    return fn.get(fn.transform(fn.array(message), read), fn.lit(0))
-
-
-def _start(entry: messages.Message) -> str:
-    return entry.template[:START]
-
-
-def _first_match(entries: Iterable[messages.Message], text: Column) -> Column:
-    found = fn
-    for entry in entries:
-        found = found.when(text.rlike(entry.pattern), _fields(entry, text))
-    return found
-
-
-def _fields(entry: messages.Message, message: Column) -> Column:
-    def field(name: str) -> Column:
-        if name not in entry.fields:
-            return fn.lit(entry.method if name == "method" else None).cast("string")
-        return fn.regexp_extract(message, entry.pattern, entry.fields.index(name) + 1)
-
-    return _struct(
-        fn.lit(entry.id),
-        fn.lit(entry.template),
-        fn.lit(True),
-        fn.lit(entry.outcome).cast("string"),
-        fn.lit(entry.user_valid).cast("boolean"),
-        *map(field, messages.FIELDS),
+    named = fn.when(fn.col("is_sshd"), _field("address"))
+    last = fn.max(fn.when(fn.col("named").isNotNull(), fn.struct("event_time", "named"))).over(
+        Window.partitionBy("host", "pid").orderBy("event_time").rangeBetween(Window.unboundedPreceding, 0)
+    )
+    seen = read.withColumn("named", named).withColumn(
+        "last", fn.when(fn.col("is_sshd") & fn.col("pid").isNotNull(), last)
+    )
+    recent = fn.col("event_time") - fn.col("last.event_time") <= fn.expr(f"INTERVAL {SESSION.days} DAY")
+    address = fn.coalesce("named", fn.when(recent, fn.col("last.named")))
+    return seen.withColumn("source_address", address).withColumn(
+        "address_carried", fn.col("named").isNull() & address.isNotNull()
     )
 
 
-def _unknown(message: Column) -> Column:
-    masked = message
-    for pattern in MASKS:
-        masked = fn.regexp_replace(masked, pattern, "<*>")
-    nothing = fn.lit(None).cast("string")
-    event_id = fn.concat(fn.lit("unknown-"), fn.substring(fn.sha2(masked, 256), 1, 8))
-    fields = [nothing for _ in messages.FIELDS]
-    return _struct(event_id, masked, fn.lit(False), nothing, fn.lit(None).cast("boolean"), *fields)
+def _said(message: str) -> Column:
+    """What the entry of the catalogue that reads the column `message` makes of it: its index, then its fields.
+
+    Written as SQL, for so many calls of the Python API would take longer than the query; and in a lambda, which Spark
+    interprets, for so many branches exceed what Java compiles as one method.
+    """
+    index = {entry.id: number for number, entry in enumerate(messages.catalogue())}
+
+    def told(entry: Message) -> str:
+        groups = (f"${entry.fields.index(name) + 1}" if name in entry.fields else "" for name in FIELDS)
+        return SEPARATOR.join((str(index[entry.id]), *groups))
+
+    def read(node: Fork | tuple[Message, ...]) -> str:
+        if isinstance(node, Fork):
+            cases = [(f"startswith(said, {literal(start)})", read(below)) for start, below in node.branches]
+            otherwise = read(node.otherwise)
+        else:
+            patterns = [(literal(entry.pattern), literal(told(entry))) for entry in node]
+            cases = [(f"said RLIKE {p}", f"regexp_replace(said, {p}, {to})") for p, to in patterns]
+            otherwise = "NULL"
+        if not cases:
+            return otherwise
+        return f"CASE {' '.join(f'WHEN {when} THEN {then}' for when, then in cases)} ELSE {otherwise} END"
+
+    tree = read(messages.tree(messages.catalogue()))
+    return fn.expr(f"CASE WHEN is_sshd THEN get(transform(array({message}), said -> {tree}), 0) END")
 
 
-def _struct(*values: Column) -> Column:
-    names = ("id", "template", "known", "outcome", "user_valid", *messages.FIELDS)
-    return fn.struct(*(value.alias(name) for name, value in zip(names, values, strict=True)))
+def _field(name: str) -> Column:
+    return fn.nullif(fn.get("said", fn.lit(1 + FIELDS.index(name))), fn.lit(""))
 
 
-def _decorated_id() -> Column:
+def _of_entry(name: str) -> Column:
+    """A property that the catalogue gives the entry."""
+    values: Sequence = [getattr(entry, name) for entry in messages.catalogue()]
+    return fn.get(fn.array(*map(fn.lit, values)), fn.col("entry"))
+
+
+def _decorated(template: Column) -> Column:
+    """The template with the wrappers that were taken off before the message was read."""
+    plain = fn.concat(template, fn.when(fn.col("preauth"), SUFFIX).otherwise(""))
+    wrapped = fn.concat(fn.lit("message repeated <*> times: [ "), plain, fn.lit("]"))
+    return fn.when(fn.col("repeated").isNotNull(), wrapped).otherwise(plain)
+
+
+def _event_id() -> Column:
     """The id tells the wrappers, too, so that id and template stand for one another."""
-    return fn.concat(
-        fn.col("said.id"),
+    known = fn.concat(
+        _of_entry("id"),
         fn.when(fn.col("preauth"), "-preauth").otherwise(""),
         fn.when(fn.col("repeated").isNotNull(), "-repeated").otherwise(""),
     )
-
-
-def _decorated_template() -> Column:
-    plain = fn.concat(fn.col("said.template"), fn.when(fn.col("preauth"), " [preauth]").otherwise(""))
-    wrapped = fn.concat(fn.lit("message repeated <*> times: [ "), plain, fn.lit("]"))
-    return fn.when(fn.col("repeated").isNotNull(), wrapped).otherwise(plain)
+    return fn.coalesce(known, leftovers.event_id_of(fn.col("event_template")))

@@ -6,16 +6,16 @@ from workloads.lakehouse import checks
 from workloads.lakehouse.errors import TaskError
 from workloads.lakehouse.task import Counts, TaskContext
 from workloads.ssh_logs.checks import CHECKS
-from workloads.ssh_logs.schemas import GOLD_EVENTS
+from workloads.ssh_logs.schemas import EVENTS
 
 
 def run(task: TaskContext) -> Counts:
-    """Raises TaskError, naming the checks that do not hold. Its records are the events of gold."""
+    """Raises TaskError, naming the checks that do not hold. Its records are the events."""
     results = checks.run(CHECKS, checks.Outputs(task.lake, task.spark))
     failed = [result for result in results if not result.passed]
     task.report("medallion_task_checks_passed", len(results) - len(failed))
     task.report("medallion_task_checks_failed", len(failed))
     if failed:
         raise TaskError("; ".join(map(str, failed)))
-    events = task.table(GOLD_EVENTS).count()
+    events = task.table(EVENTS).count()
     return Counts(records_in=events, records_out=events)

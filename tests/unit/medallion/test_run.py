@@ -84,6 +84,19 @@ def test_the_report_takes_the_last_attempt_and_invents_no_figure(connection):
     assert "–" in text
 
 
+def test_leftovers_are_listed_with_their_template_or_without_where_it_is_withheld():
+    shown = [
+        {"event_id": "unknown-1", "event_template": "[x] <*>", "count": 1200, "is_sshd": True, "example": "[x] 1"},
+        {"event_id": "unknown-2", "count": 3, "is_sshd": False},
+    ]
+    console = Console(file=io.StringIO(), width=120)
+    console.print(report.leftovers_table({"templates": 2, "messages": 1203, "shown": shown}))
+    lines = console.file.getvalue().splitlines()
+    assert "2 templates, 1,203 messages" in lines[0]
+    rows = [line.split() for line in lines if "unknown-" in line]
+    assert rows == [["unknown-1", "yes", "1,200", "[x]", "<*>"], ["unknown-2", "no", "3", "–"]]
+
+
 def test_only_a_run_without_a_failed_task_has_succeeded():
     assert succeeded(Run(state=state(RunResultState.SUCCESS)))
     assert not succeeded(Run(state=state(RunResultState.SUCCESS_WITH_FAILURES)))

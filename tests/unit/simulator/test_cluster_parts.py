@@ -109,6 +109,15 @@ def test_settings_that_only_mean_something_in_the_cloud_are_dropped(home):
     }
 
 
+def test_a_secret_is_a_variable_of_the_caller_that_the_driver_sees_under_its_declared_name_only():
+    declared = {"MEDALLION_PSEUDONYM_KEY": "{{secrets/my-scope/the.key}}"}
+    base = {"CLOUD_SECRET_MY_SCOPE_THE_KEY": "open sesame"}
+    env = drivers.environment(base, declared, Path("/h"), Path("/s"))
+    assert [name for name, value in env.items() if value == "open sesame"] == ["MEDALLION_PSEUDONYM_KEY"]
+    with pytest.raises(drivers.SetupError, match=r"scope: my-scope and key: the\.key .*CLOUD_SECRET_MY_SCOPE_THE_KEY"):
+        drivers.environment({}, declared, Path("/h"), Path("/s"))
+
+
 def test_the_path_of_the_caller_stands_behind_the_wheel():
     env = drivers.environment({"PYTHONPATH": "/x:/y", "PULUMI_HOME": "/p", "PATH": "/bin"}, {}, Path("/h"), Path("/s"))
     assert env["PYTHONPATH"] == "/s:/x:/y"

@@ -151,6 +151,11 @@ def test_failures_and_pushgateway_reach_the_job(record):
     assert cluster["sparkEnvVars"]["MEDALLION_PUSHGATEWAY"] == "http://10.0.0.4:9091"
 
 
+def test_the_key_of_pseudonyms_reaches_the_job_as_a_reference(record):
+    cluster = record("dev", databricks={"pseudonym_key": "logs/names"}).one("Job")["jobClusters"][0]["newCluster"]
+    assert cluster["sparkEnvVars"]["MEDALLION_PSEUDONYM_KEY"] == "{{secrets/logs/names}}"
+
+
 def test_another_runtime_changes_the_cluster(record):
     cluster = record("dev", databricks={"runtime": "16.4"}).one("Job")["jobClusters"][0]["newCluster"]
     assert cluster["sparkVersion"] == "16.4.x-scala2.12"

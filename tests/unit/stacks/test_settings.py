@@ -55,7 +55,7 @@ def test_the_file_of_every_stack_is_good(project_root):
         (
             {"databricks": DATABRICKS + ', "worker": 3}'},
             "medallion:databricks.worker: there is no such setting; known here are grants, node_type, notify,"
-            " pushgateway, runtime, schedules, spot, workers",
+            " pseudonym_key, pushgateway, runtime, schedules, spot, workers",
         ),
         (
             {"administrators": f'{{"platform": {{"object_id": "{GUID}", "kind": "Group"}}}}'},

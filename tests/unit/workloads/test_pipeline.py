@@ -17,7 +17,7 @@ from workloads.lakehouse.errors import TaskError
 pytestmark = pytest.mark.spark
 
 INGEST_TIME = datetime(2026, 11, 21, 8, 0, tzinfo=UTC)
-TASKS = ("bronze", "silver", "gold", "train", "score", "validate")
+TASKS = ("bronze", "silver", "gold", "train", "score", "report", "validate")
 TRUTH = "OpenSSH_2k.log_structured_corrected.csv"
 
 
@@ -61,7 +61,7 @@ def test_the_real_log_goes_through_without_loss(context) -> None:
     in_and_out = {key: (one.records_in, one.records_out) for key, one in counts.items()}
     assert in_and_out == {
         "bronze": (2_000, 2_000), "silver": (2_000, 2_000), "gold": (2_000, 2_000),
-        "train": (54, 54), "score": (54, 54), "validate": (2_000, 2_000),
+        "train": (54, 54), "score": (54, 54), "report": (241, 241), "validate": (2_000, 2_000),
     }  # fmt: skip
     with task.lake.path("gold/final_data/openssh_logs_final.csv").open(newline="", encoding="utf-8") as stream:
         ours = list(csv.DictReader(stream))
@@ -87,7 +87,8 @@ def test_run_again_everything_is_equal_and_there_is_one_model_version(context) -
     task = context("validate")
     sample = task.lake.path("bronze/raw_logs/sample.log")
     sample.parent.mkdir(parents=True)
-    sample.write_text("".join(f"{line}\n" for line, _ in generate(1_500, seed=5)))
+    lines = "".join(f"{line}\n" for line, _ in generate(1_500, seed=5))
+    sample.write_text(lines, encoding="utf-8", errors="surrogateescape")
 
     first = run_all(context)
     before = state(task)

@@ -18,17 +18,11 @@ BLOCKS = st.lists(st.binary(max_size=20) | st.sampled_from([b"\n", b"\r\n", b"a\
 
 
 @given(BLOCKS)
-def test_lines_end_at_newlines_only_wherever_blocks_end(blocks: list[bytes]) -> None:
-    content = b"".join(blocks)
-    expected = content.split(b"\n")
-    if expected[-1] == b"":
-        expected.pop()
+def test_blocks_of_whole_lines_are_the_same_bytes(blocks: list[bytes]) -> None:
+    found = list(raw_files.whole_lines(blocks, size=9))
 
-    found = list(raw_files.split_lines(blocks, position=100, line=7))
-
-    assert [raw for _, _, raw in found] == expected
-    assert [number for number, _, _ in found] == list(range(7, 7 + len(expected)))
-    assert all(content[at - 100 :].startswith(raw) for _, at, raw in found)
+    assert b"".join(found) == b"".join(blocks)
+    assert all(block.endswith(b"\n") for block in found[:-1])
 
 
 @given(BLOCKS)
@@ -40,12 +34,9 @@ def test_ranges_cover_a_plain_file_in_whole_lines(blocks: list[bytes]) -> None:
 
     assert (sha256, size, damage) == (hashlib.sha256(content).hexdigest(), len(content), None)
     assert b"".join(content[part.start : part.end] for part in ranges) == content
-    numbers = [
-        number
-        for part in ranges
-        for number, _, _ in raw_files.split_lines([content[part.start : part.end]], part.start, part.line)
-    ]
-    assert numbers == list(range(1, lines + 1))
+    assert [part.line for part in ranges] == [content[: part.start].count(b"\n") + 1 for part in ranges]
+    assert all(content[: part.start].endswith(b"\n") for part in ranges[1:])
+    assert lines == content.count(b"\n") + (not content.endswith(b"\n") and content != b"")
 
 
 @given(st.lists(st.binary(max_size=200), min_size=1, max_size=4), st.integers(0, 9))

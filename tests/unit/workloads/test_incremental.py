@@ -1,0 +1,169 @@
+"""A run reads only what is new, and gives what a run from nothing gives."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+pytestmark = pytest.mark.spark
+
+HEAD = "Dec {day:2} {clock} h sshd[{pid}]: "
+PLACE = {"file", "line", "position", "record_id"}
+
+
+@pytest.fixture
+def files() -> dict[str, list[str]]:
+    """A log in three files: sessions go on in the next file, one of them after midnight."""
+
+    def line(day: int, clock: str, pid: int, message: str) -> str:
+        return HEAD.format(day=day, clock=clock, pid=pid) + message
+
+    return {
+        "1.log": [
+            line(9, "10:00:00", 7, "Accepted password for anna from 10.0.0.7 port 50000 ssh2"),
+            line(9, "23:59:58", 9, "Invalid user bob from 198.51.100.9"),
+            "no record",
+        ],
+        "2.log": [
+            line(9, "23:59:58", 9, "pam_unix(sshd:auth): check pass; user unknown"),
+            line(10, "00:00:01", 9, "Failed password for invalid user bob from 198.51.100.9 port 50001 ssh2"),
+            line(10, "09:59:59", 7, "pam_unix(sshd:session): session closed for user anna"),
+        ],
+        "3.log": [
+            line(10, "10:00:01", 7, "pam_unix(sshd:session): session closed for user anna"),
+            line(14, "12:00:00", 11, "Accepted publickey for chen from 2001:db8::11 port 50002 ssh2"),
+            "",
+        ],
+    }
+
+
+def upload(lake, files: dict[str, list[str]]) -> None:
+    folder = lake.path("bronze/raw_logs")
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, lines in files.items():
+        (folder / name).write_text("".join(f"{line}\n" for line in lines))
+
+
+def run(context, **options) -> None:
+    from workloads.ssh_logs import bronze, gold, silver
+
+    for key, module in (("bronze", bronze), ("silver", silver), ("gold", gold)):
+        assert module.run(context(key, **options)).balanced
+
+
+def state(task) -> dict[str, list[str]]:
+    """Tables without what tells of runs and of where a line lay."""
+    from workloads.ssh_logs.schemas import EVENTS, QUARANTINE, RECORDS, WINDOWS
+
+    tables = {}
+    for table in (RECORDS, QUARANTINE, EVENTS, WINDOWS):
+        columns = [name for name in table.content if name not in PLACE]
+        tables[table.name] = sorted(map(repr, task.table(table).select(*columns).collect()))
+    return tables
+
+
+@contextmanager
+def written() -> Iterator[list[str]]:
+    """What is written meanwhile."""
+    names: list[str] = []
+    listening = True
+
+    def hear(event: str, arguments: tuple) -> None:
+        if listening and event == "medallion.effect" and arguments[0] == "before":
+            names.append(arguments[2])
+
+    sys.addaudithook(hear)
+    yield names
+    listening = False
+
+
+def test_any_split_into_files_and_runs_gives_what_one_run_gives(context, files) -> None:
+    task = context("bronze")
+    upload(task.lake, {"all.log": [line for lines in files.values() for line in lines]})
+    run(context)
+    expected = state(task)
+    assert [len(rows) for rows in expected.values()][:3] == [7, 2, 7]
+
+    task.lake.path("bronze/raw_logs/all.log").unlink()
+    for order in (["1.log", "2.log", "3.log"], ["3.log", "1.log", "2.log"]):
+        for name in order:
+            upload(task.lake, {name: files[name]})
+            run(context)
+        assert state(task) == expected
+        for name in order:
+            task.lake.path(f"bronze/raw_logs/{name}").unlink()
+        upload(task.lake, {"other.log": ["Dec 30 00:00:00 h sshd[1]: Connection closed by 192.0.2.1 port 5 [preauth]"]})
+        run(context)
+        task.lake.path("bronze/raw_logs/other.log").unlink()
+
+
+def test_an_address_is_carried_over_its_session_and_no_further(context, files) -> None:
+    from workloads.ssh_logs.schemas import EVENTS
+
+    upload(context("bronze").lake, files)
+    run(context)
+    rows = context("gold").table(EVENTS).orderBy("event_time", "file", "line").collect()
+    assert [(row["source_address"], row["address_carried"]) for row in rows] == [
+        ("10.0.0.7", False),
+        ("198.51.100.9", False),
+        ("198.51.100.9", True),
+        ("198.51.100.9", False),
+        ("10.0.0.7", True),
+        (None, False),  # a day and a second after it was named
+        ("2001:db8::11", False),
+    ]
+
+
+def test_a_second_run_writes_only_what_is_new(context, files) -> None:
+    from workloads.ssh_logs.schemas import EVENTS, RECORDS
+
+    task = context("bronze")
+    upload(task.lake, {name: files[name] for name in ("1.log", "2.log")})
+    run(context)
+    with written() as names:
+        run(context, run_id="run-2")
+    assert not {name for name in names if name.startswith(("bronze", "silver"))}
+
+    upload(task.lake, {"3.log": files["3.log"]})
+    run(context, run_id="run-3")
+
+    by_run = {(row["file"], row["run_id"]) for row in task.table(RECORDS).select("file", "run_id").collect()}
+    assert by_run == {("1.log", "run-1"), ("2.log", "run-1"), ("3.log", "run-3")}
+    events = task.table(EVENTS).selectExpr("cast(event_date AS STRING) AS day", "run_id").distinct().collect()
+    assert {row["day"] for row in events} == {"2025-12-09", "2025-12-10", "2025-12-14"}
+
+
+def test_what_a_killed_run_left_is_put_right(context, files) -> None:
+    """Records were written, then the run ended; before the next one its file was taken away."""
+    from workloads.ssh_logs import bronze
+    from workloads.ssh_logs.schemas import RECORDS
+
+    task = context("bronze")
+    upload(task.lake, {"1.log": files["1.log"]})
+    run(context)
+    expected = state(task)
+    upload(task.lake, {"2.log": files["2.log"]})
+    kept = bronze._manifest_rows
+    try:
+        bronze._manifest_rows = None
+        with pytest.raises(TypeError):
+            bronze.run(context("bronze"))
+    finally:
+        bronze._manifest_rows = kept
+    assert task.table(RECORDS).count() == 5
+    task.lake.path("bronze/raw_logs/2.log").unlink()
+    run(context)
+    assert state(task) == expected
+
+
+def test_other_parameters_read_everything_anew(context, files) -> None:
+    from workloads.ssh_logs.schemas import EVENTS
+
+    upload(context("bronze").lake, files)
+    run(context)
+    run(context, year=2020)
+    years = context("gold").table(EVENTS).selectExpr("year(event_time) AS year").distinct().collect()
+    assert [row["year"] for row in years] == [2020]

@@ -1,0 +1,143 @@
+"""The catalogue against the formats of OpenSSH's sources."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections import defaultdict
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from benchmarks.ssh_inventory import EXAMPLES, Format, formats, unlisted
+from workloads.ssh_logs import messages
+
+FORMATS = tuple(formats())
+WITH_USER = tuple(one for one in FORMATS if "user" in one.fields)
+# Formats of which the catalogue knows forms by their method: what their general entries read is another method's.
+BY_METHOD = {"failed", "failed-invalid-user"}
+HOSTILE = (
+    "",
+    "a b",
+    "[x]",
+    "(x=0)",
+    "x from 198.51.100.9 port 22",
+    "x from 198.51.100.9 port 22 ssh2",
+    "x from 198.51.100.9 port 22 ssh2 from 198.51.100.9 port 22 ssh2",
+    "root 198.51.100.9 port 22",
+    "x rhost=198.51.100.9  user=root",
+    "' OR 1=1 --",
+    "$(reboot)\\1 .*",
+    "пользователь",
+    "\ufffd\u2028\x85",
+)
+ANYTHING = st.text(st.characters(exclude_characters="\n", exclude_categories=("Cs",)), max_size=60)
+
+
+def blanks(text: str) -> str:
+    """Runs of blanks as single ones: that is how templates see them."""
+    return re.sub(" +", " ", text).strip(" ")
+
+
+def said(one: Format, values: dict[str, str]) -> dict[str, str]:
+    """The fields that a message of a format tells."""
+    return {name: values[name] for name in one.fields if name in messages.FIELDS}
+
+
+@pytest.mark.parametrize("one", FORMATS, ids=lambda one: one.entry)
+def test_a_message_of_openssh_is_read_by_its_entry(one: Format) -> None:
+    found = messages.find(one.message())
+    assert found is not None
+    entry, fields = found
+    assert entry.id == one.entry
+    assert fields == said(one, EXAMPLES)
+
+
+def test_no_entry_reads_two_messages_of_openssh() -> None:
+    read = defaultdict(set)
+    for one in FORMATS:
+        entry, _ = messages.find(one.message()) or pytest.fail(one.text)
+        read[entry.id].add(one.text)
+    assert {entry: texts for entry, texts in read.items() if len(texts) > 1} == {}
+
+
+def test_what_is_left_to_the_parser_of_leftovers_is_read_by_no_entry() -> None:
+    found = {text: messages.find(text) for text in unlisted()}
+    assert len(found) > 1000
+    assert {text: match[0].id for text, match in found.items() if match} == {}
+
+
+def test_every_entry_is_of_openssh_or_named_here() -> None:
+    elsewhere = {entry.id for entry in messages.catalogue()} - {one.entry for one in FORMATS}
+    assert elsewhere == {
+        "failed-solaris-invalid-user",
+        "hpn-authentication-name",
+        "hpn-key-exchange",
+        "hpn-version",
+        "illegal-user",
+        "kerberos-authorized-command",
+        "pam-authentication-error-illegal-user-via",
+        "pam-authentication-error-via",
+    }
+
+
+@pytest.mark.parametrize("user", HOSTILE)
+def test_a_user_name_of_any_kind_changes_neither_entry_nor_address(user: str) -> None:
+    wrong = [one.text for one in WITH_USER if not holds(one, user)]
+    assert wrong == []
+
+
+@given(st.sampled_from(WITH_USER), ANYTHING)
+def test_a_user_name_comes_back(one: Format, user: str) -> None:
+    assert holds(one, user)
+
+
+def holds(one: Format, user: str) -> bool:
+    """Whether a message about `user` is read by its entry, and gives back its fields."""
+    values = EXAMPLES | {"user": user}
+    found = messages.find(one.message(values))
+    return (
+        found is not None
+        and found[0].id == one.entry
+        and {name: blanks(text) for name, text in found[1].items()} == said(one, values | {"user": blanks(user)})
+    )
+
+
+@given(ANYTHING)
+def test_anything_is_read_without_an_error(text: str) -> None:
+    messages.find(text)
+
+
+def test_the_tree_finds_what_all_entries_tried_in_order_find() -> None:
+    for text in [one.message() for one in FORMATS] + [one.message(EXAMPLES | {"user": "a from b"}) for one in FORMATS]:
+        first = next(entry for entry in messages.catalogue() if messages.compiled(entry.pattern).match(text))
+        found, _ = messages.find(text) or pytest.fail(text)
+        assert found is first
+
+
+@pytest.mark.spark
+def test_patterns_mean_the_same_to_java(spark) -> None:
+    from pyspark.sql import functions as fn
+
+    rows = []
+    for one in FORMATS:
+        text = one.message(EXAMPLES | {"user": HOSTILE[5]})
+        entry, fields = messages.find(text) or pytest.fail(text)
+        rows += [(text, entry.pattern, number, value) for number, value in enumerate(fields.values(), 1)]
+    frame = spark.createDataFrame(rows, "text string, pattern string, number int, value string").coalesce(1)
+    java = fn.expr("regexp_extract(text, pattern, number)")
+    assert frame.where(~java.eqNullSafe(fn.col("value")) | ~fn.expr("text rlike pattern")).collect() == []
+
+
+@pytest.mark.real_data
+@pytest.mark.skipif("MEDALLION_REAL_DATA" not in os.environ, reason="MEDALLION_REAL_DATA names no folder")
+def test_a_real_log_is_read_as_its_truth_says() -> None:
+    from benchmarks import ssh_parsing
+
+    folder = Path(os.environ["MEDALLION_REAL_DATA"], "openssh")
+    truth = ssh_parsing.Truth.read(folder / "OpenSSH_2k.log_structured_corrected.csv")
+    read = ssh_parsing.by_catalogue(truth.contents)
+    assert all(ssh_parsing.grouped(read, truth.labels))
+    assert all(ssh_parsing.agreeing(ssh_parsing.as_loghub(read, truth), truth.labels))

@@ -1,0 +1,81 @@
+"""Pseudonyms: the hash is HMAC-SHA256, the key is asked for, and text loses the names that its columns hold."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+
+import pytest
+
+from workloads.lakehouse.errors import TaskError
+from workloads.ssh_logs.pseudonyms import DIGITS, KEY, WITHHELD, Pseudonyms
+
+SECRET = "0123456789abcdef0123456789abcdef"
+
+
+def test_without_a_proper_key_the_error_says_what_to_set() -> None:
+    for value in ("", "short", "{{secrets/logs/names-that-nobody-resolved}}"):
+        with pytest.raises(TaskError, match=r"MEDALLION_PSEUDONYM_KEY.*databricks\.pseudonym_key"):
+            Pseudonyms.of("users", {KEY: value})
+    with pytest.raises(TaskError, match="takes off, users, users-and-addresses, not 'all'"):
+        Pseudonyms.of("all", {KEY: SECRET})
+    assert Pseudonyms.of("off", {}) == Pseudonyms("off")
+
+
+def expected(kind: str, name: str, key: str) -> str:
+    return f"{kind}-{hmac.new(key.encode(), f'{kind}:{name}'.encode(), hashlib.sha256).hexdigest()[:DIGITS]}"
+
+
+@pytest.mark.spark
+@pytest.mark.parametrize("key", [SECRET, "k" * 64, "k" * 65])
+def test_pseudonyms_are_hmacs(spark, key: str) -> None:
+    names = Pseudonyms.of("users", {KEY: key})
+    frame = spark.createDataFrame([("root",), ("",), ("naïve 用户",), (None,)], "user STRING")
+    found = [row["user"] for row in names.hide(frame).collect()]
+
+    assert found == [*(expected("user", name, key) for name in ("root", "", "naïve 用户")), None]
+
+
+@pytest.mark.spark
+def test_text_loses_the_names_that_its_columns_hold(spark) -> None:
+    rows = [
+        ("Failed password for a from 10.0.0.1 port 1 ssh2", "a", "10.0.0.1", True, "Failed password for <*> from <*>"),
+        ("Invalid user x\\E.* y from 10.0.0.1", "x\\E.* y", "10.0.0.1", True, "Invalid user <*> from <*>"),
+        ("Address 10.9.9.9 maps to h, for 10.0.0.1", None, "10.0.0.1", True, "Address <*> maps to <*>"),
+        ("something about anna", None, None, False, "something about anna"),
+    ]
+    schema = "message STRING, user STRING, source_address STRING, known BOOLEAN, event_template STRING"
+    frame = spark.createDataFrame(rows, schema)
+    users = Pseudonyms.of("users", {KEY: SECRET}).hide(frame).collect()
+    both = Pseudonyms.of("users-and-addresses", {KEY: SECRET}).hide(frame).collect()
+
+    a, odd, address = (
+        expected("user", "a", SECRET),
+        expected("user", "x\\E.* y", SECRET),
+        expected("address", "10.0.0.1", SECRET),
+    )
+    assert [row["message"] for row in users] == [
+        f"Failed password for {a} from 10.0.0.1 port 1 ssh2",
+        f"Invalid user {odd} from 10.0.0.1",
+        "Address 10.9.9.9 maps to h, for 10.0.0.1",
+        WITHHELD,
+    ]
+    assert [row["message"] for row in both] == [
+        f"Failed password for {a} from {address} port 1 ssh2",
+        f"Invalid user {odd} from {address}",
+        f"Address <*> maps to h, for {address}",
+        WITHHELD,
+    ]
+    assert {row["source_address"] for row in users} == {"10.0.0.1", None}
+    assert {row["source_address"] for row in both} == {address, None}
+    assert [row["event_template"] for row in both] == [*(row[4] for row in rows[:3]), WITHHELD]
+    assert Pseudonyms.of("off", {}).hide(frame).collect() == frame.collect()
+
+
+@pytest.mark.spark
+def test_campaigns_lose_addresses_and_ids_made_of_them(spark) -> None:
+    frame = spark.createDataFrame([("c", ["10.0.0.1", "10.0.0.2"])], "campaign_id STRING, addresses ARRAY<STRING>")
+    (row,) = Pseudonyms.of("users-and-addresses", {KEY: SECRET}).hide(frame).collect()
+
+    assert row["addresses"] == sorted(expected("address", f"10.0.0.{n}", SECRET) for n in (1, 2))
+    assert len(row["campaign_id"]) == DIGITS
