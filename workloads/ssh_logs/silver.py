@@ -58,7 +58,7 @@ def run(task: TaskContext) -> Counts:
             task.replace(EVENTS, events(records))
         leftovers.write(task)
         quality.publish(task)
-        exports.json_lines(task.lake, JSON, exported(task))
+        exports.json_lines(task.lake, JSON, exported(task).orderBy("file", "line"))
         task.replace(PROGRESS, task.spark.createDataFrame(sorted(now), tables.schema(PROGRESS)))
     leftovers.publish(task)
     return Counts(records_in=task.table(RECORDS).count(), records_out=task.table(EVENTS).count())
