@@ -61,6 +61,13 @@ def exists(spark: SparkSession, lake: Lake, table: Table) -> bool:
     return spark.catalog.tableExists(lake.table(table.name))
 
 
+def current(spark: SparkSession, lake: Lake, table: Table) -> bool:
+    """Whether the table was written with the columns that it is declared with now."""
+    if not exists(spark, lake, table):
+        return False
+    return spark.read.table(lake.table(table.name)).columns == [column.name for column in table.columns]
+
+
 def read(spark: SparkSession, lake: Lake, table: Table) -> DataFrame:
     """The table as it is now. Raises TaskError where it was never written."""
     if not exists(spark, lake, table):

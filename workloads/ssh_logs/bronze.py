@@ -119,7 +119,9 @@ def _ingest(
 
 
 def _held(task: TaskContext) -> dict[str, Held]:
-    """What the tables hold of each file."""
+    """What the tables hold of each file: nothing, where an earlier version of this task wrote them."""
+    if not tables.current(task.spark, task.lake, RECORDS):
+        return {}
     kept = task.table(RECORDS).select("file", "record_id", "event_date", fn.lit(1).alias("kept"))
     if tables.exists(task.spark, task.lake, QUARANTINE):
         set_aside = task.table(QUARANTINE).select("file", "record_id", fn.lit(None).alias("event_date"), fn.lit(0))
@@ -192,8 +194,11 @@ def _manifest(task: TaskContext) -> list[dict]:
         return []
     # A timestamp comes to Python without its zone, in that of the machine; as microseconds it is what it is.
     micros = fn.unix_micros("first_ingested_at").alias("first_ingested_at")
-    columns = [column.name for column in FILES.columns if column.name != "first_ingested_at"]
-    rows = [row.asDict() for row in task.table(FILES).select(*columns, micros).collect()]
+    files = task.table(FILES)
+    names = [column.name for column in FILES.columns if column.name != "first_ingested_at"]
+    # An earlier version of this task noted less: its files are read anew, but were ingested first when it says.
+    columns = [fn.col(name) if name in files.columns else fn.lit(None).alias(name) for name in names]
+    rows = [row.asDict() for row in files.select(*columns, micros).collect()]
     return [{**row, "first_ingested_at": _moment(row["first_ingested_at"], task.ingest_time)} for row in rows]
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from pyspark.sql import functions as fn
 
-from workloads.lakehouse import exports
+from workloads.lakehouse import exports, tables
 from workloads.ssh_logs.schemas import EVENTS, FILES, NULLABLE, QUALITY, QUARANTINE, RECORDS
 
 if TYPE_CHECKING:
@@ -59,6 +59,15 @@ def _understood(events: DataFrame) -> DataFrame:
     )
     shares = {f"null_share_{name}": fn.col(f"null_{name}") / fn.col("rows") for name in NULLABLE}
     return whole.withColumns({"leftovers": fn.expr("rows - matched"), **shares})
+
+
+def is_current(task: TaskContext) -> bool:
+    """Whether the table speaks of the files of the manifest as they are now: a copy changes it, and no event."""
+    if not tables.current(task.spark, task.lake, QUALITY):
+        return False
+    columns = ("file", "lines", "records", "quarantined", "duplicates")
+    told, files = (set(map(tuple, task.table(table).select(*columns).collect())) for table in (QUALITY, FILES))
+    return told == files
 
 
 def publish(task: TaskContext) -> None:

@@ -47,9 +47,9 @@ def run(task: TaskContext) -> Counts:
     """Writes the events of all days whose records changed, and exports all events as JSON lines."""
     now, noted = _files(task), _noted(task)
     changed = now ^ noted
-    if changed or not tables.exists(task.spark, task.lake, EVENTS):
+    if changed or not tables.current(task.spark, task.lake, EVENTS):
         records = task.table(RECORDS)
-        if now & noted:
+        if now & noted and tables.current(task.spark, task.lake, EVENTS):
             # A session that goes on after midnight carries its address into the next day.
             days = _days(changed).around(0, 1)
             found = events(records.where(days.around(1, 0).condition)).where(days.condition)
@@ -57,9 +57,10 @@ def run(task: TaskContext) -> Counts:
         else:
             task.replace(EVENTS, events(records))
         leftovers.write(task)
-        quality.publish(task)
         exports.json_lines(task.lake, JSON, exported(task).orderBy("file", "line"))
         task.replace(PROGRESS, task.spark.createDataFrame(sorted(now), tables.schema(PROGRESS)))
+    if changed or not quality.is_current(task):
+        quality.publish(task)
     leftovers.publish(task)
     return Counts(records_in=task.table(RECORDS).count(), records_out=task.table(EVENTS).count())
 

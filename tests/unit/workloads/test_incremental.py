@@ -167,3 +167,36 @@ def test_other_parameters_read_everything_anew(context, files) -> None:
     run(context, year=2020)
     years = context("gold").table(EVENTS).selectExpr("year(event_time) AS year").distinct().collect()
     assert [row["year"] for row in years] == [2020]
+
+
+def test_a_copy_changes_no_event_but_the_quality_report(context, files) -> None:
+    from workloads.ssh_logs import bronze, quality, silver
+
+    task = context("silver")
+    upload(task.lake, {"1.log": files["1.log"]})
+    bronze.run(context("bronze"))
+    silver.run(task)
+    upload(task.lake, {"copy.log": files["1.log"]})
+    bronze.run(context("bronze"))
+    assert not quality.is_current(task)
+    with written() as names:
+        silver.run(task)
+    assert quality.is_current(task)
+    assert "silver.ssh_logs_events" not in names
+
+
+def test_a_lake_of_an_earlier_version_is_read_anew(context, files, spark) -> None:
+    from workloads.ssh_logs import bronze
+    from workloads.ssh_logs.schemas import FILES, RECORDS
+
+    task = context("bronze")
+    upload(task.lake, {"1.log": files["1.log"]})
+    bronze.run(task)
+    for table, column in ((FILES, "read_as"), (RECORDS, "event_date")):
+        rows = task.table(table).drop(column).collect()
+        schema = task.table(table).drop(column).schema
+        name = task.lake.table(table.name)
+        frame = spark.createDataFrame(rows, schema).localCheckpoint()
+        frame.write.format("delta").mode("overwrite").option("overwriteSchema", "true").saveAsTable(name)
+    assert bronze.run(context("bronze", run_id="run-2")).records_out == 2
+    assert task.table(RECORDS).where("event_date IS NULL").count() == 0
