@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
     from pyspark.sql.types import StructType
 
-VACUUM_HOURS = 168  # Delta's own least: readers and time travel reach back a week
-
 
 @dataclass(frozen=True)
 class Column:
@@ -66,6 +64,17 @@ def current(spark: SparkSession, lake: Lake, table: Table) -> bool:
     if not exists(spark, lake, table):
         return False
     return spark.read.table(lake.table(table.name)).columns == [column.name for column in table.columns]
+
+
+def version(spark: SparkSession, lake: Lake, name: str) -> str | None:
+    """What tells this state of the table `<layer>.<table>` from every other: number and moment of its last commit.
+    None where the table was never written.
+    """
+    full = lake.table(name)
+    if not spark.catalog.tableExists(full):
+        return None
+    (last,) = spark.sql(f"DESCRIBE HISTORY {full} LIMIT 1").selectExpr("version", "unix_micros(timestamp)").collect()
+    return f"{last[0]} of {last[1]}"
 
 
 def read(spark: SparkSession, lake: Lake, table: Table) -> DataFrame:

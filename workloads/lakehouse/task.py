@@ -14,12 +14,13 @@ import re
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from workloads import spec
-from workloads.lakehouse import exports, lineage, metrics, tables
+from workloads.lakehouse import exports, lineage, metrics, tables, unchanged
 from workloads.lakehouse.errors import TaskError
 from workloads.lakehouse.lake import Lake
 from workloads.lakehouse.tables import Table
@@ -59,6 +60,7 @@ class TaskContext:
     parameters: dict[str, Any]
     lake: Lake
     measured: dict[str, float] = field(default_factory=dict)
+    told: dict[str, Any] = field(default_factory=dict)
 
     @property
     def spark(self) -> SparkSession:
@@ -75,6 +77,11 @@ class TaskContext:
     def report(self, metric: str, value: float) -> None:
         """States the value of a metric of the catalogue for this task."""
         self.measured[metric] = value
+
+    def tell(self, name: str, content: Any) -> None:
+        """Puts a JSON document of that name among the reports of this run."""
+        self.told[name] = content
+        exports.as_json(self.lake, f"{self.reports}/{name}.json", content)
 
     def table(self, table: Table) -> DataFrame:
         """A table as it is now. Raises TaskError where it was never written."""
@@ -141,8 +148,7 @@ def carry_out(task: TaskContext) -> Counts:
     events = [_event(task, "START", schemas)]
     _publish_lineage(task, events)
     try:
-        counts = module.run(task)
-        _account(task, counts)
+        counts = _counts(task, module)
     except Exception as error:
         events.append(_event(task, "FAIL", schemas, str(error).splitlines()[0] if str(error) else repr(error)))
         raise
@@ -154,6 +160,22 @@ def carry_out(task: TaskContext) -> Counts:
         task.report("medallion_task_duration_seconds", time.monotonic() - started)
         _publish_metrics(task)
         _publish_lineage(task, events)
+
+
+def _counts(task: TaskContext, module: ModuleType) -> Counts:
+    """What the task gives; where nothing changed, what it gave and reported the last time."""
+    if found := unchanged.recall(task, module):
+        counts, measured, told = Counts(**found["counts"]), found["measured"], found["told"]
+        task.measured |= measured
+        for name, content in told.items():
+            task.tell(name, content)
+        _account(task, counts)
+    else:
+        counts = module.run(task)
+        gave = {"counts": asdict(counts), "measured": dict(task.measured), "told": task.told}
+        _account(task, counts)
+        unchanged.note(task, module, gave)
+    return counts
 
 
 def _account(task: TaskContext, counts: Counts) -> None:

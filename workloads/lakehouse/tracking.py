@@ -107,14 +107,20 @@ def champion(lake: Lake, model: str) -> Champion:
     """The model that is `champion`. Raises TaskError where there is none."""
     import mlflow
 
-    client = _client()
-    name = lake.models + model
-    version = champions.champion_version(client, name)
-    if version is None:
-        raise TaskError(f"there is no model {name}@{CHAMPION}: run the task that trains it first")
+    version = champion_version(lake, model)
+    client, name = _client(), lake.models + model
     run_id = client.get_model_version(name, str(version)).run_id
     profile = mlflow.artifacts.load_dict(f"runs:/{run_id}/{PROFILE}")
     return Champion(version, _load(name, version), profile)
+
+
+def champion_version(lake: Lake, model: str) -> int:
+    """The number of the version that is `champion`. Raises TaskError where there is none."""
+    name = lake.models + model
+    version = champions.champion_version(_client(), name)
+    if version is None:
+        raise TaskError(f"there is no model {name}@{CHAMPION}: run the task that trains it first")
+    return version
 
 
 def artifacts(lake: Lake, model: str, version: int, into: Path) -> list[Path]:

@@ -8,6 +8,7 @@ line.
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 import ipaddress
 from collections.abc import Iterable, Mapping
@@ -75,9 +76,20 @@ class Feedback:
 
 def read(lake: Lake) -> Feedback:
     """The feedback in the lake. Raises TaskError, naming file and line, for what cannot be understood."""
+    return settled([said for file in _files(lake) for said in parse(_text(file), file.name)])
+
+
+def fingerprint(lake: Lake) -> str:
+    """What tells one state of the feedback in the lake from another."""
+    digest = hashlib.sha256()
+    for file in _files(lake):
+        digest.update(f"{file.name}\0{hashlib.sha256(file.read_bytes()).hexdigest()}\n".encode())
+    return digest.hexdigest()
+
+
+def _files(lake: Lake) -> list[Path]:
     folder = lake.path(WORKLOAD.feedback_path)
-    files = sorted(folder.rglob("*.csv")) if folder.is_dir() else []
-    return settled([said for file in files for said in parse(_text(file), file.name)])
+    return sorted(folder.rglob("*.csv")) if folder.is_dir() else []
 
 
 def parse(text: str, source: str) -> list[Said]:

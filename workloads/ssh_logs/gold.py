@@ -7,6 +7,7 @@ from pyspark.sql import functions as fn
 
 from workloads.lakehouse import exports
 from workloads.lakehouse.task import Counts, TaskContext
+from workloads.ssh_logs import pseudonyms
 from workloads.ssh_logs.checks import CSV
 from workloads.ssh_logs.features import windows
 from workloads.ssh_logs.schemas import EVENTS, WINDOWS
@@ -38,6 +39,9 @@ CSV_COLUMNS = {
     "KeyFingerprint": "key_fingerprint",
     "Reason": "reason",
 }
+
+
+EXPORTS, hangs_on = (CSV,), pseudonyms.hangs_on
 
 
 def run(task: TaskContext) -> Counts:

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 
 from pyspark.sql import functions as fn
 
-from workloads.lakehouse import exports
 from workloads.ssh_logs.schemas import EVENTS, LEFTOVERS
 
 if TYPE_CHECKING:
@@ -152,4 +151,4 @@ def publish(task: TaskContext) -> None:
         "messages": total["messages"] or 0,
         "shown": [row.asDict() for row in shown.select("event_id", "count", "is_sshd", *text).collect()],
     }
-    exports.as_json(task.lake, f"{task.reports}/leftovers.json", content)
+    task.tell("leftovers", content)

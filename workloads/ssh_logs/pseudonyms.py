@@ -11,6 +11,7 @@ can say where a name stands: their text and template are withheld.
 
 from __future__ import annotations
 
+import hmac
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -23,6 +24,8 @@ from workloads.ssh_logs.leftovers import MASKS
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
+
+    from workloads.lakehouse.task import TaskContext
 
 KEY = "MEDALLION_PSEUDONYM_KEY"
 SHORTEST_KEY = 32  # bytes: as many as the hash has
@@ -68,6 +71,10 @@ class Pseudonyms:
     def hashes_addresses(self) -> bool:
         """Whether addresses are hashed, too."""
         return self.scope == "users-and-addresses"
+
+    def fingerprint(self) -> str:
+        """What tells these pseudonyms from others, and nothing of the key, which is too long to be tried out."""
+        return f"{self.scope} {hmac.digest(self.key, b'fingerprint', 'sha256').hex()[:DIGITS]}"
 
     def user(self, name: Column) -> Column:
         """The pseudonym of a user, `user-…`; null for null."""
@@ -116,6 +123,11 @@ class Pseudonyms:
             for mask in MASKS[:2]:
                 text = fn.regexp_replace(text, mask, "<*>")
         return fn.when(fn.col("known"), text).otherwise(WITHHELD) if "known" in names else text
+
+
+def hangs_on(task: TaskContext) -> dict[str, str]:
+    """What a task that hides names hangs on beside tables, parameters and code: the key."""
+    return {"pseudonyms": Pseudonyms.of(task.parameters["pseudonyms"]).fingerprint()}
 
 
 def _block(key: bytes) -> bytes:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from pyspark.sql import functions as fn
 
-from workloads.lakehouse import exports, tables
+from workloads.lakehouse import exports
 from workloads.ssh_logs.schemas import EVENTS, FILES, NULLABLE, QUALITY, QUARANTINE, RECORDS
 
 if TYPE_CHECKING:
@@ -61,20 +61,10 @@ def _understood(events: DataFrame) -> DataFrame:
     return whole.withColumns({"leftovers": fn.expr("rows - matched"), **shares})
 
 
-def is_current(task: TaskContext) -> bool:
-    """Whether the table speaks of the files of the manifest as they are now: a copy changes it, and no event."""
-    if not tables.current(task.spark, task.lake, QUALITY):
-        return False
-    columns = ("file", "lines", "records", "quarantined", "duplicates")
-    told, files = (set(map(tuple, task.table(table).select(*columns).collect())) for table in (QUALITY, FILES))
-    return told == files
-
-
 def publish(task: TaskContext) -> None:
     """Writes the table, the report of this run, and the same as the latest."""
-    marks = {"ingested_at": fn.lit(task.ingest_time), "run_id": fn.lit(task.run_id)}
     found = quality(task.table(FILES), task.table(RECORDS), task.table(EVENTS), task.table(QUARANTINE))
-    task.replace(QUALITY, found.withColumns(marks))
+    task.replace(QUALITY, task.marked(found))
     content = document(task.table(QUALITY), task.run_id)
     for place in (f"{FOLDER}/{task.run_id}.json", LATEST):
         exports.as_json(task.lake, place, content)

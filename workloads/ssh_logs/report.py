@@ -8,8 +8,7 @@ from pyspark.sql import functions as fn
 
 from workloads.lakehouse import exports
 from workloads.lakehouse.task import Counts, TaskContext
-from workloads.ssh_logs import campaigns, reports
-from workloads.ssh_logs.pseudonyms import Pseudonyms
+from workloads.ssh_logs import campaigns, pseudonyms, reports
 from workloads.ssh_logs.report_checks import place
 from workloads.ssh_logs.schemas import (
     ACTIVITY,
@@ -38,9 +37,12 @@ ORDER = {
 }
 
 
+EXPORTS, hangs_on = tuple(map(place, REPORTS)), pseudonyms.hangs_on
+
+
 def run(task: TaskContext) -> Counts:
     """Writes the minutes, and each report as a table and a file. Its records are the minutes."""
-    names = Pseudonyms.of(task.parameters["pseudonyms"])
+    names = pseudonyms.Pseudonyms.of(task.parameters["pseudonyms"])
     _write(task, ACTIVITY, reports.activity(task.table(EVENTS)))
     minutes, scores = task.table(ACTIVITY), task.table(SCORES)
     found = campaigns.campaigns(minutes).persist()
@@ -71,4 +73,4 @@ def rows(frame: DataFrame, table: Table) -> DataFrame:
 
 
 def _write(task: TaskContext, table: Table, frame: DataFrame) -> None:
-    task.replace(table, frame.withColumns({"ingested_at": fn.lit(task.ingest_time), "run_id": fn.lit(task.run_id)}))
+    task.replace(table, task.marked(frame))

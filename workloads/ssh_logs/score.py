@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as fn
 
-from workloads.lakehouse import exports, tracking
+from workloads.lakehouse import tracking
 from workloads.lakehouse.errors import TaskError
 from workloads.lakehouse.task import Counts, TaskContext
 from workloads.lakehouse.tracking import Champion
@@ -26,7 +26,14 @@ FOUND = ("score", "is_anomaly", "allowed", "is_attack", "explanation")
 SCORED = ", ".join(f"{column.name} {column.type}" for column in SCORES.columns if column.name in (*KEY, *FOUND))
 REASONS = 3  # features that an explanation names at most
 
+EXPORTS = ()
+
 _loaded: dict[str, Any] = {}
+
+
+def hangs_on(task: TaskContext) -> dict[str, Any]:
+    """What scores hang on beside the windows."""
+    return {"champion": tracking.champion_version(task.lake, MODEL), "feedback": feedback.fingerprint(task.lake)}
 
 
 def run(task: TaskContext) -> Counts:
@@ -152,10 +159,10 @@ def _report_alerts(task: TaskContext, scored: DataFrame) -> None:
     task.report("medallion_model_flags_per_day", max((day["addresses"] for day in days), default=0))
     task.report("medallion_model_alert_budget", budget)
     task.report("medallion_model_days_over_budget", len(over))
-    exports.as_json(task.lake, f"{task.reports}/alerts.json", {"budget": budget, "days": days, "over_budget": over})
+    task.tell("alerts", {"budget": budget, "days": days, "over_budget": over})
 
 
 def _report_drift(task: TaskContext, found: Mapping[str, float]) -> None:
     task.report("medallion_model_drift_max", max(found.values(), default=0.0))
     task.report("medallion_model_drifted_features", sum(index > drift.MUCH for index in found.values()))
-    exports.as_json(task.lake, f"{task.reports}/drift.json", {"much": drift.MUCH, "index": dict(found)})
+    task.tell("drift", {"much": drift.MUCH, "index": dict(found)})

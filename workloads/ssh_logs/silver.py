@@ -12,10 +12,9 @@ from pyspark.sql import functions as fn
 from workloads.lakehouse import exports, tables
 from workloads.lakehouse.columns import SEPARATOR, capture, literal
 from workloads.lakehouse.task import Counts, TaskContext
-from workloads.ssh_logs import leftovers, messages, quality
+from workloads.ssh_logs import leftovers, messages, pseudonyms, quality
 from workloads.ssh_logs.checks import JSON
 from workloads.ssh_logs.messages import FIELDS, REPEATED, Fork, Message
-from workloads.ssh_logs.pseudonyms import Pseudonyms
 from workloads.ssh_logs.schemas import EVENT_COLUMNS, EVENTS, FILES, LEFTOVERS, PROGRESS, RECORDS
 
 SUFFIX = " [preauth]"
@@ -24,6 +23,7 @@ EVENT_NAMES = frozenset((*(column.name for column in EVENT_COLUMNS), "event_date
 SESSION = timedelta(days=1)
 # Raise it when the same records shall give other events.
 READER = 2
+EXPORTS, hangs_on = (JSON, quality.LATEST), pseudonyms.hangs_on
 
 
 @dataclass(frozen=True)
@@ -59,8 +59,7 @@ def run(task: TaskContext) -> Counts:
         leftovers.write(task)
         exports.json_lines(task.lake, JSON, exported(task).orderBy("file", "line"))
         task.replace(PROGRESS, task.spark.createDataFrame(sorted(now), tables.schema(PROGRESS)))
-    if changed or not quality.is_current(task):
-        quality.publish(task)
+    quality.publish(task)
     leftovers.publish(task)
     return Counts(records_in=task.table(RECORDS).count(), records_out=task.table(EVENTS).count())
 
@@ -68,14 +67,15 @@ def run(task: TaskContext) -> Counts:
 def exported(task: TaskContext) -> DataFrame:
     """The events as exports show them: leftovers by their shared templates, names as pseudonyms where they shall be."""
     shown = leftovers.described(task.table(EVENTS), task.table(LEFTOVERS))
-    hidden = Pseudonyms.of(task.parameters["pseudonyms"]).hide(shown)
+    hidden = pseudonyms.Pseudonyms.of(task.parameters["pseudonyms"]).hide(shown)
     return hidden.select(*(column.name for column in EVENT_COLUMNS))
 
 
 def _files(task: TaskContext) -> set[tuple]:
     """The files whose records bronze holds, and how silver reads them, as rows of the progress table."""
     files = task.table(FILES).where("records > 0").select("sha256", "read_as", "first_date", "last_date").collect()
-    how = f"reader {READER}, catalogue {messages.fingerprint()}, pseudonyms {task.parameters['pseudonyms']}"
+    names = pseudonyms.Pseudonyms.of(task.parameters["pseudonyms"])
+    how = f"reader {READER}, catalogue {messages.fingerprint()}, pseudonyms {names.fingerprint()}"
     return {(row["sha256"], f"{row['read_as']}; {how}", row["first_date"], row["last_date"]) for row in files}
 
 

@@ -80,9 +80,8 @@ def run(task: TaskContext) -> Counts:
         judge=holdout.judge(task),
     )
     publish(task)
-    exports.as_json(
-        task.lake,
-        f"{task.reports}/model.json",
+    task.tell(
+        "model",
         {
             "name": registered.name,
             "version": registered.version,

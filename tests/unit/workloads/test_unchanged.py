@@ -1,0 +1,168 @@
+"""A task runs again when something that it hangs on, or something that it made, is not as it left it, and only then."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from types import SimpleNamespace
+
+import pytest
+
+from workloads.lakehouse import exports, tables, unchanged
+from workloads.lakehouse import task as entry
+from workloads.lakehouse.errors import TaskError
+from workloads.lakehouse.lake import Lake
+from workloads.lakehouse.task import Counts, TaskContext
+
+PLACE = "gold/report.csv"
+
+
+@dataclass
+class Stage:
+    """A task that writes one file, in a lake whose tables have the versions given."""
+
+    lake: Lake
+    versions: dict[str, str]
+    beside: dict[str, int] = field(default_factory=lambda: {"champion": 1})
+    gives: Counts = field(default_factory=lambda: Counts(2, 2))
+    runs: int = 0
+
+    EXPORTS = (PLACE,)
+
+    def hangs_on(self, _: TaskContext) -> dict[str, int]:
+        return self.beside
+
+    def run(self, task: TaskContext) -> Counts:
+        self.runs += 1
+        exports.text(task.lake, PLACE, "a,b\n")
+        task.report("medallion_model_prediction_count", 7)
+        task.tell("alerts", {"budget": 20})
+        self.versions[task.task.writes[0]] = f"{self.runs} of now"
+        return self.gives
+
+
+@pytest.fixture
+def stage(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> Stage:
+    versions = {"silver.ssh_logs_events": "1", "gold.ssh_logs_scores": "1"}
+    made = Stage(lake, versions)
+    real = entry.importlib.import_module
+    monkeypatch.setattr(
+        entry.importlib,
+        "import_module",
+        lambda name, *of: made if name == "workloads.ssh_logs.report" else real(name, *of),
+    )
+    monkeypatch.setattr(tables, "version", lambda spark, lake, name: versions.get(name))
+    monkeypatch.setattr(TaskContext, "spark", SimpleNamespace())
+    return made
+
+
+def carry_out(lake: Lake, run_id: str = "r-1", **parameters: str) -> dict[str, float]:
+    """Carries the task out; the metrics that it published, but for times."""
+    arguments = ["--workload", "ssh-logs", "--task", "report", "--run-id", run_id]
+    given = [f"--parameter={name}={value}" for name, value in parameters.items()]
+    entry.carry_out(entry.context([*arguments, "--ingest-time", "2026-11-21T08:00:00Z", *given]))
+    folder = lake.path(f"reports/runs/ssh-logs/{run_id}")
+    assert json.loads((folder / "alerts.json").read_text()) == {"budget": 20}
+    content = json.loads((folder / "report.metrics.json").read_text())
+    return {one["name"]: one["value"] for one in content["metrics"] if not one["name"].endswith("_seconds")}
+
+
+def test_where_nothing_changed_the_task_only_reports_what_it_reported(stage: Stage, lake: Lake) -> None:
+    first = carry_out(lake)
+    again = carry_out(lake, "r-2")
+    assert stage.runs == 1
+    assert again == first
+    assert again["medallion_model_prediction_count"] == 7
+    assert again["medallion_task_records_out"] == 2
+    assert again["medallion_task_checks_passed"] == 1
+
+
+CHANGES: dict[str, Callable[[Stage], object]] = {
+    "a table that it reads": lambda stage: stage.versions.update({"silver.ssh_logs_events": "2"}),
+    "a table that it wrote": lambda stage: stage.versions.update({"gold.ssh_logs_activity": "9"}),
+    "a table that it wrote is gone": lambda stage: stage.versions.pop("gold.ssh_logs_activity"),
+    "a file that it wrote": lambda stage: exports.text(stage.lake, PLACE, "a\n"),
+    "a file that it wrote is gone": lambda stage: stage.lake.path(PLACE).unlink(),
+    "what else it hangs on": lambda stage: stage.beside.update(champion=2),
+    "its code": lambda stage: None,
+}
+
+
+@pytest.mark.parametrize("changed", CHANGES)
+def test_whatever_changed_the_task_runs_again(stage, lake, monkeypatch, changed: str) -> None:
+    carry_out(lake)
+    stage.beside = dict(stage.beside)
+    CHANGES[changed](stage)
+    if changed == "its code":
+        monkeypatch.setattr(unchanged, "_code", lambda folder: "other")
+    carry_out(lake)
+    assert stage.runs == 2
+    carry_out(lake)
+    assert stage.runs == 2
+
+
+def test_a_parameter_counts(stage: Stage, lake: Lake) -> None:
+    carry_out(lake)
+    carry_out(lake, seed="8")
+    assert stage.runs == 2
+
+
+def test_a_run_that_was_killed_before_it_came_to_its_end_left_no_note(stage, lake, monkeypatch) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(unchanged, "note", lambda *_: None)
+        carry_out(lake)
+    carry_out(lake)
+    assert stage.runs == 2
+
+
+def test_a_run_that_lost_records_left_no_note(stage: Stage, lake: Lake) -> None:
+    stage.gives = Counts(2, 1)
+    with pytest.raises(TaskError, match="lost or doubled records"):
+        carry_out(lake)
+    stage.gives = Counts(2, 2)
+    carry_out(lake)
+    assert stage.runs == 2
+
+
+def test_a_task_that_does_not_say_what_it_hangs_on_runs_every_time(stage, lake, monkeypatch) -> None:
+    monkeypatch.delattr(Stage, "hangs_on")
+    carry_out(lake)
+    carry_out(lake)
+    assert stage.runs == 2
+
+
+@pytest.mark.spark
+def test_every_commit_gives_a_table_another_version(spark, lake, empty_catalog) -> None:
+    numbers = tables.Table("silver.numbers", "Numbers.", (tables.Column("n", "BIGINT", "A number"),))
+    seen = [tables.version(spark, lake, numbers.name)]
+    assert seen == [None]
+    for _ in range(2):
+        tables.replace(spark.range(2).toDF("n"), lake, numbers)
+        seen.append(tables.version(spark, lake, numbers.name))
+        assert tables.version(spark, lake, numbers.name) == seen[-1]
+    spark.sql("DROP TABLE silver.numbers")
+    tables.replace(spark.range(2).toDF("n"), lake, numbers)
+    seen.append(tables.version(spark, lake, numbers.name))
+    assert len(set(seen)) == 4
+
+
+@pytest.mark.parametrize("key", ["silver", "gold", "score", "report"])
+def test_tasks_of_ssh_logs_say_what_they_hang_on(key: str, lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    from workloads.lakehouse import tracking
+
+    monkeypatch.setattr(tracking, "champion_version", lambda lake, model: 3)
+    module = entry.importlib.import_module(f"workloads.ssh_logs.{key}")
+    arguments = ["--workload", "ssh-logs", "--task", key, "--run-id", "r", "--ingest-time", "2026-11-21T08:00:00Z"]
+    task = entry.context(arguments)
+    said = module.hangs_on(task)
+    assert said == json.loads(json.dumps(said))
+    assert isinstance(module.EXPORTS, tuple)
+    if key == "score":
+        file = lake.path("landing/feedback/ssh-logs/one.csv")
+        file.parent.mkdir(parents=True)
+        file.write_text("address,window_start,verdict\n")
+    else:
+        monkeypatch.setenv("MEDALLION_PSEUDONYM_KEY", "k" * 32)
+        task = replace(task, parameters={**task.parameters, "pseudonyms": "users"})
+    assert module.hangs_on(task) != said

@@ -1,0 +1,74 @@
+"""Tasks that need not run: all that they hang on, and all that they made, is as they left it.
+
+A task's module says with `EXPORTS` which files it publishes, and with `hangs_on(task)` what its outputs hang on beside
+the tables that it is declared to read, its parameters and its code. Such a task notes its inputs and outputs as the
+last thing that it does, so that a run that was killed left no note, or one that no longer fits. Where the note fits,
+the task writes no table and no export; what it reported of the run before, it reports of this one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from functools import cache
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+from workloads.lakehouse import exports, tables
+
+if TYPE_CHECKING:
+    from workloads.lakehouse.task import TaskContext
+
+PACKAGE = Path(__file__).resolve().parents[1]
+
+
+def recall(task: TaskContext, module: ModuleType) -> dict[str, Any] | None:
+    """What the task gave when it last came to its end, as `note` was told; None where it has to run."""
+    if not hasattr(module, "hangs_on"):
+        return None
+    path = task.lake.path(_place(task))
+    noted = json.loads(path.read_text()) if path.is_file() else {}
+    if noted.get("inputs") != _inputs(task, module) or noted.get("outputs") != _outputs(task, module):
+        return None
+    return noted["gave"]
+
+
+def note(task: TaskContext, module: ModuleType, gave: dict[str, Any]) -> None:
+    """Notes what a task that came to its end was made of, made, and `gave`, which JSON must be able to hold."""
+    if hasattr(module, "hangs_on"):
+        content = {"inputs": _inputs(task, module), "outputs": _outputs(task, module), "gave": gave}
+        exports.as_json(task.lake, _place(task), content)
+
+
+def _place(task: TaskContext) -> str:
+    return f"reports/tasks/{task.workload.name}/{task.task.key}.json"
+
+
+def _inputs(task: TaskContext, module: ModuleType) -> dict[str, Any]:
+    return {
+        "tables": _versions(task, task.task.reads),
+        "parameters": task.parameters,
+        "code": _code(task.workload.folder),
+        "beside": module.hangs_on(task),
+    }
+
+
+def _outputs(task: TaskContext, module: ModuleType) -> dict[str, Any]:
+    files = {place: task.lake.path(place) for place in module.EXPORTS}
+    sizes = {place: path.stat().st_size if path.is_file() else None for place, path in files.items()}
+    return {"tables": _versions(task, task.task.writes), "files": sizes}
+
+
+def _versions(task: TaskContext, names: tuple[str, ...]) -> dict[str, str | None]:
+    return {name: tables.version(task.spark, task.lake, name) for name in names}
+
+
+@cache
+def _code(folder: str) -> str:
+    """A hash of the code and data of the workload in that folder, and of what all workloads share."""
+    digest = hashlib.sha256()
+    for path in sorted(path for part in ("lakehouse", folder) for path in (PACKAGE / part).rglob("*")):
+        if path.suffix in (".py", ".toml"):
+            digest.update(f"{path.relative_to(PACKAGE)}\0{hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())
+    return digest.hexdigest()
