@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import sys
 import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -27,7 +26,6 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
-from pyspark.sql import SparkSession
 from rich import box
 from rich.console import Console
 from rich.table import Table
@@ -35,8 +33,8 @@ from scipy import stats
 from sklearn.ensemble import IsolationForest
 from sklearn.metrics import average_precision_score
 
+from benchmarks.spark import session
 from benchmarks.ssh_silver import silver
-from toolchain import java, paths
 from workloads.ssh_logs import attackers, generate, holdout, train
 from workloads.ssh_logs.schemas import FEATURES
 from workloads.ssh_logs.spec import WORKLOAD
@@ -85,7 +83,7 @@ def measured(tables: list[pa.Table]) -> Measured:
     together = pa.concat_tables(tables)
     with tempfile.TemporaryDirectory() as folder:
         pq.write_table(together, f"{folder}/events.parquet")
-        spark = _session()
+        spark = session(Path(folder))
         events = spark.read.parquet(f"{folder}/events.parquet")
         windows = holdout.windows(events)
         spark.stop()
@@ -241,26 +239,6 @@ def _print_generated(console: Console, found: Measured, is_training: pd.Series) 
             table.add_row(name, f"{theirs.mean():.3f} ± {theirs.std():.3f}", ahead, *figures)
         console.print(table)
         console.print(f"recall by kind at {FALSE_ALARMS:.0%} false alarms; ± is the deviation over seeds")
-
-
-def _session() -> SparkSession:
-    os.environ |= {"SPARK_LOCAL_IP": "127.0.0.1", "PYSPARK_PYTHON": sys.executable}
-    if home := java.search():
-        os.environ["JAVA_HOME"] = str(home)
-    settings = {
-        "spark.jars": ",".join(map(str, sorted((paths.ROOT / ".tools" / "jars").glob("*.jar")))),
-        "spark.sql.session.timeZone": "UTC",
-        "spark.sql.shuffle.partitions": "4",
-        "spark.driver.memory": "4g",
-        "spark.ui.enabled": "false",
-        "spark.ui.showConsoleProgress": "false",
-    }
-    builder = SparkSession.builder.master("local[2]")
-    for name, value in settings.items():
-        builder = builder.config(name, value)
-    session = builder.getOrCreate()
-    session.sparkContext.setLogLevel("ERROR")
-    return session
 
 
 if __name__ == "__main__":

@@ -66,8 +66,6 @@ PUBLISHED = {"Drain": (0.789, 0.508), "LogPPT": (0.436, 0.975), "Brain": (1.0, N
 # Drain's own settings for this file in LogPAI's benchmark.
 DRAIN_SIMILARITY, DRAIN_DEPTH = 0.6, 5
 DRAIN_MASKS = (r"(\d+\.){3}\d+", r"([\w-]+\.){2,}[\w-]+")
-# Solaris' syslog puts an id first.
-SOLARIS_ID = re.compile(r"\A\[ID \d+ \w+\.\w+\] ")
 DEBUG = re.compile(r"\Adebug\d: ")
 
 
@@ -227,12 +225,12 @@ def sshd_messages(path: Path) -> Iterator[str]:
     """The messages of sshd in a log, with their wrappers."""
     from workloads.ssh_logs import header
 
-    rfc5424, head, tag = (messages.compiled(one) for one in (header.RFC5424, header.HEAD, header.TAG))
+    rfc5424, head = messages.compiled(header.RFC5424), messages.compiled(header.HEAD)
     for raw in path.read_bytes().split(b"\n"):
         line = rfc5424.sub(r"\1 \2 \3[\4]: \5", raw.decode(errors="replace").rstrip(" \t\r"))
-        if (found := head.match(line)) and (named := tag.match(found[header.REST + 1])):
-            message = SOLARIS_ID.sub("", named[header.MESSAGE + 1])
-            if named[1] in header.DAEMONS and not DEBUG.match(message):
+        if found := head.match(line):
+            process, message = found[header.PROCESS + 1] or "", found[header.MESSAGE + 1]
+            if process.rpartition("/")[2] in header.DAEMONS and not DEBUG.match(message):
                 yield message
 
 

@@ -119,6 +119,32 @@ def one_line(error: BaseException, place: Path | None = None) -> str:
 # --- Spark -----------------------------------------------------------------------------------------------------------
 
 
+def spark_conf(settings: dict[str, Any], scratch: Path) -> dict[str, str]:
+    """The session's configuration. `settings`: `warehouse`, `jars`, `memory`, `conf`, `name`."""
+    return {
+        "spark.sql.shuffle.partitions": "4",
+        "spark.databricks.delta.snapshotPartitions": "2",
+        **settings["conf"],
+        "spark.master": "local[*]",
+        "spark.app.name": settings["name"],
+        "spark.driver.memory": settings["memory"],
+        "spark.driver.host": "127.0.0.1",
+        "spark.driver.bindAddress": "127.0.0.1",
+        # The executor is the driver's own process: a class path does what spark.jars would, without copies.
+        "spark.driver.extraClassPath": os.pathsep.join(settings["jars"]),
+        "spark.driver.extraJavaOptions": "-Duser.timezone=UTC",
+        "spark.local.dir": str(scratch),
+        "spark.log.level": "WARN",
+        "spark.ui.enabled": "false",
+        "spark.ui.showConsoleProgress": "false",
+        "spark.sql.session.timeZone": "UTC",
+        "spark.sql.catalogImplementation": "in-memory",
+        "spark.sql.warehouse.dir": str(settings["warehouse"]),
+        "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
+        "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
+    }
+
+
 class SparkSessionOfCluster:
     """The cluster's Spark: started at once, with Delta, over the tables that lie in the warehouse.
 
@@ -143,30 +169,8 @@ class SparkSessionOfCluster:
     def _start(self, settings: dict[str, Any]) -> Any:
         from pyspark.sql import SparkSession
 
-        conf = {
-            "spark.sql.shuffle.partitions": "4",
-            "spark.databricks.delta.snapshotPartitions": "2",
-            **settings["conf"],
-            "spark.master": "local[*]",
-            "spark.app.name": settings["name"],
-            "spark.driver.memory": settings["memory"],
-            "spark.driver.host": "127.0.0.1",
-            "spark.driver.bindAddress": "127.0.0.1",
-            # The executor is the driver's own process: a class path does what spark.jars would, without copies.
-            "spark.driver.extraClassPath": os.pathsep.join(settings["jars"]),
-            "spark.driver.extraJavaOptions": "-Duser.timezone=UTC",
-            "spark.local.dir": str(Path.cwd() / "tmp"),
-            "spark.log.level": "WARN",
-            "spark.ui.enabled": "false",
-            "spark.ui.showConsoleProgress": "false",
-            "spark.sql.session.timeZone": "UTC",
-            "spark.sql.catalogImplementation": "in-memory",
-            "spark.sql.warehouse.dir": str(self._warehouse),
-            "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
-            "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
-        }
         builder = SparkSession.builder
-        for key, value in conf.items():
+        for key, value in spark_conf(settings, Path.cwd() / "tmp").items():
             builder = builder.config(key, value)
         return builder.getOrCreate()
 

@@ -17,7 +17,13 @@ def capture(line: Column, pattern: str, groups: int) -> Column:
     Spark then finds them once (it would look through a struct, and match anew for each field).
     """
     together = SEPARATOR.join(f"${number}" for number in range(1, groups + 1))
-    return fn.when(line.rlike(pattern), fn.split(fn.regexp_replace(line, pattern, together), SEPARATOR))
+    return parts(fn.regexp_replace(line, pattern, together), groups)
+
+
+def parts(text: Column, count: int) -> Column:
+    """The parts of a text between newlines, as an array; null where there are not so many."""
+    # In a lambda, `text` is computed once; in a CASE it would be for the condition and for the value.
+    return fn.get(fn.filter(fn.array(fn.split(text, SEPARATOR)), lambda one: fn.size(one) == count), fn.lit(0))
 
 
 def group(array: str, index: int) -> Column:

@@ -18,6 +18,7 @@ from pyspark.sql import DataFrame, SparkSession
 from workloads.lakehouse.raw_files import RANGE_BYTES, DamagedGzipError, RawFile, gunzip, whole_lines
 
 BATCH_LINES = 10_000
+PLAIN_BYTES = 4_096  # the longest line that may be left out by its pattern
 
 SCHEMA = "file STRING, line BIGINT, position BIGINT, raw BINARY, text STRING, damaged_text BOOLEAN"
 ARROW = pa.schema(
@@ -32,10 +33,11 @@ ARROW = pa.schema(
 )
 
 
-def read(spark: SparkSession, files: Iterable[RawFile]) -> DataFrame:
+def read(spark: SparkSession, files: Iterable[RawFile], leave_out: str | None = None) -> DataFrame:
     """All lines of `files`, without their `\\n`: file, line (from 1), byte position in the decompressed file, and text.
 
     A line that is no UTF-8 comes with its bytes, too; its text shows what is none as `\\xNN`, `damaged_text` says so.
+    With `leave_out` (RE2), short lines that match it may be left out: whoever looks for others need not see them.
     """
     plan = _plan(files)
     if not plan:
@@ -45,7 +47,8 @@ def read(spark: SparkSession, files: Iterable[RawFile]) -> DataFrame:
         for batch in batches:
             for number in batch.column(0).to_pylist():
                 for piece in plan[number]:
-                    yield from _read(piece)
+                    for found in _read(piece):
+                        yield found if leave_out is None else _others(found, leave_out)
 
     return spark.range(0, len(plan), numPartitions=len(plan)).mapInArrow(lines, SCHEMA)
 
@@ -81,6 +84,13 @@ def _read(piece: dict) -> Iterator[pa.RecordBatch]:
             part = slice(first, first + BATCH_LINES)
             yield _batch(piece["file"], lines[part], starts[part] + position, line + first)
         position, line = position + len(block), line + len(lines)
+
+
+def _others(lines: pa.RecordBatch, pattern: str) -> pa.RecordBatch:
+    """The lines that are long or do not match."""
+    text = lines.column("text")
+    short = pc.less_equal(pc.binary_length(text), PLAIN_BYTES)
+    return lines.filter(pc.invert(pc.and_(short, pc.match_substring_regex(text, pattern))))
 
 
 def _blocks(piece: dict) -> Iterator[bytes]:

@@ -30,12 +30,17 @@ class Column:
 
 @dataclass(frozen=True)
 class Table:
-    """A table `<layer>.<table>` with all its columns, in order, and those by whose values its files lie apart."""
+    """A table `<layer>.<table>` with all its columns, in order, and those by whose values its files lie apart.
+
+    `skipping` are the columns of whose values each file keeps least and greatest, so that queries skip files by them;
+    none means those that Delta takes by itself, the first 32, which for long texts costs more than it gives.
+    """
 
     name: str
     meaning: str
     columns: tuple[Column, ...]
     partitioned_by: tuple[str, ...] = ()
+    skipping: tuple[str, ...] = ()
 
     @property
     def content(self) -> tuple[str, ...]:
@@ -130,6 +135,8 @@ def _write(frame: DataFrame, lake: Lake, table: Table, options: dict[str, str]) 
     if not spark.catalog.databaseExists(lake.table(layer)):
         spark.sql(f"CREATE SCHEMA IF NOT EXISTS {lake.table(layer)}")
     writer = frame.to(schema(table)).write.format("delta").mode("overwrite").options(**options)
+    if table.skipping:
+        writer = writer.option("delta.dataSkippingStatsColumns", ",".join(table.skipping))
     if table.partitioned_by:
         writer = writer.partitionBy(*table.partitioned_by)
     writer.saveAsTable(lake.table(table.name))

@@ -23,12 +23,13 @@ from workloads.lakehouse.tables import Table
 from workloads.lakehouse.task import Counts, TaskContext
 from workloads.ssh_logs import header
 from workloads.ssh_logs.checks import PARQUET
+from workloads.ssh_logs.pseudonyms import Pseudonyms
 from workloads.ssh_logs.schemas import FILES, QUARANTINE, RECORDS
 from workloads.ssh_logs.spec import WORKLOAD
 
 CLOCKS_DIFFER_BY = timedelta(days=1)
 # Raise it when the same bytes shall give other records.
-PARSER = 2
+PARSER = 3
 FILE_ID = 16  # hexadecimal digits of a file's hash that stand in its records' ids: enough to tell billions apart
 
 
@@ -77,7 +78,9 @@ def run(task: TaskContext) -> Counts:
     zone, year = _time_zone(task.parameters["time_zone"]), _year(task.parameters["year"])
     manifest = _manifest(task)
     planned = plan(raw_files.survey(task.lake.path(WORKLOAD.input_path)), manifest, task.ingest_time)
-    ingests = [replace(ingest, read_as=f"parser {PARSER}, year {year}, {zone}") for ingest in planned]
+    names = Pseudonyms.of(task.parameters["pseudonyms"])
+    read_as = f"parser {PARSER}, year {year}, {zone}{', text withheld' if names.hashes_users else ''}"
+    ingests = [replace(ingest, read_as=read_as) for ingest in planned]
     taken = {ingest.file.name: ingest for ingest in ingests if ingest.duplicate_of is None}
 
     held = _held(task) if manifest else {}
@@ -88,7 +91,7 @@ def run(task: TaskContext) -> Counts:
         new = [ingest for name, ingest in taken.items() if name not in done]
         held = _ingest(task, new, stale, zone, year, whole=not done)
         _assert_nothing_lost(taken, held)
-        exports.parquet(task.lake, PARQUET, task.table(RECORDS))
+        exports.parquet(task.lake, PARQUET, names.withhold(task.table(RECORDS)))
     if stale or noted.keys() != {ingest.key for ingest in ingests}:
         task.replace(FILES, task.marked(_manifest_rows(task.spark, ingests, held, year)))
     return Counts(
@@ -127,7 +130,8 @@ def _held(task: TaskContext) -> dict[str, Held]:
         set_aside = task.table(QUARANTINE).select("file", "record_id", fn.lit(None).alias("event_date"), fn.lit(0))
         kept = kept.unionAll(set_aside)
     found = kept.groupBy("file").agg(
-        fn.min(fn.substring("record_id", 1, FILE_ID)),
+        # All records of a file were written at once, so that any of them tells its bytes.
+        fn.substring(fn.any_value("record_id"), 1, FILE_ID),
         fn.sum("kept"),
         fn.count("*") - fn.sum("kept"),
         fn.min("event_date"),
@@ -164,7 +168,8 @@ def rejected(spark: SparkSession, ingests: list[Ingest], time_zone: str, year: i
     """Lines of these files that break a rule, and a row for each damaged file."""
     if not ingests:
         return spark.createDataFrame([], tables.schema(QUARANTINE)).select(*_held_columns())
-    parsed = header.parse(_lines(spark, ingests), time_zone, year).where("rule IS NOT NULL")
+    doubtful = _lines(spark, ingests, leave_out=header.SOUND)
+    parsed = header.parse(doubtful, time_zone, year).where("rule IS NOT NULL")
     bytes_kept = parsed.withColumn("raw", fn.coalesce("raw", fn.encode("text", "UTF-8")))
     lines = quarantine.explain(bytes_kept, header.RULES).select(*_held_columns())
     damaged = [
@@ -180,11 +185,11 @@ def _held_columns() -> list[str]:
     return [column.name for column in QUARANTINE.columns if not column.audit]
 
 
-def _lines(spark: SparkSession, ingests: list[Ingest]) -> DataFrame:
+def _lines(spark: SparkSession, ingests: list[Ingest], leave_out: str | None = None) -> DataFrame:
     """Raw lines with their record id, and what fixes the year of a time that names none."""
     known = [(i.file.name, i.file_id, i.first_ingested_at + CLOCKS_DIFFER_BY) for i in ingests]
     files = spark.createDataFrame(known, "file STRING, file_id STRING, not_after TIMESTAMP")
-    lines = raw_source.read(spark, [ingest.file for ingest in ingests]).join(fn.broadcast(files), "file")
+    lines = raw_source.read(spark, [ingest.file for ingest in ingests], leave_out).join(fn.broadcast(files), "file")
     return lines.withColumn("record_id", fn.concat_ws(":", "file_id", "position")).drop("file_id")
 
 

@@ -40,7 +40,10 @@ _SPECIAL = re.compile(r"([\\.\[\]{}()*+?^$|])")
 
 @dataclass(frozen=True)
 class Message:
-    """An entry. `pattern` matches whole messages; `fields` are the names of its groups, in order."""
+    """An entry. `pattern` matches whole messages; `fields` are the names of its groups, in order.
+
+    A `listener` is the process that waits for connections: what it says is of no session, whatever it says before.
+    """
 
     id: str
     template: str
@@ -50,6 +53,7 @@ class Message:
     method: str | None
     reason: str | None
     user_valid: bool | None
+    listener: bool
 
     @property
     def constants(self) -> dict[str, str]:
@@ -143,6 +147,7 @@ def message(
     method: str | None = None,
     reason: str | None = None,
     user_valid: bool | None = None,
+    listener: bool = False,
 ) -> Message:
     """An entry as the catalogue writes it. Raises ValueError for a placeholder that does not exist."""
     fields = []
@@ -161,4 +166,4 @@ def message(
     # What may be empty at the end has lost the blank before it to whoever takes off trailing blanks.
     pattern = re.sub(r" \+(\(?\.\*\??\)?)\Z", r" *\1", pattern)
     shown = _PLACEHOLDER.sub(WILDCARD, template)
-    return Message(id, shown, rf"(?s)\A{pattern}\z", tuple(fields), outcome, method, reason, user_valid)
+    return Message(id, shown, rf"(?s)\A{pattern}\z", tuple(fields), outcome, method, reason, user_valid, listener)

@@ -38,6 +38,7 @@ SCOPES: tuple[Scope, ...] = ("off", "users", "users-and-addresses")
 # Columns of events and reports, by what stands in them.
 USERS = ("user", "key_fingerprint")
 TEXTS = ("message", "reason")
+RAW_TEXTS = ("raw", "text", "message")  # of bronze
 
 
 @dataclass(frozen=True)
@@ -101,6 +102,12 @@ class Pseudonyms:
                 elif name == "campaign_id":  # a hash of addresses, which are few enough to be tried out
                     hidden[name] = self._hash("campaign:", fn.col(name))
         return frame.withColumns(hidden)
+
+    def withhold(self, records: DataFrame) -> DataFrame:
+        """Records of bronze without any text where names shall be hidden: nobody knows yet where in it they stand."""
+        if not self.hashes_users:
+            return records
+        return records.withColumns({name: fn.lit(None).cast(records.schema[name].dataType) for name in RAW_TEXTS})
 
     def _hash(self, prefix: str, name: Column) -> Column:
         """HMAC-SHA256 out of Spark's own functions: the hash of the outer pad and the hash of inner pad and text."""

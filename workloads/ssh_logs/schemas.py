@@ -51,6 +51,7 @@ RECORDS = Table(
         Column("message", "STRING", "What it said"),
         *RUN,
     ),
+    skipping=("file", "event_date"),
 )
 
 QUARANTINE = Table(
@@ -90,6 +91,7 @@ EVENTS = Table(
     # Spark's own catalogue takes the columns that divide a table last only.
     (*EVENT_COLUMNS, *RUN, Column("event_date", "DATE", "The UTC day on which it happened")),
     partitioned_by=("event_date",),
+    skipping=("file", "event_time"),
 )
 
 PROGRESS = Table(

@@ -10,7 +10,7 @@ from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as fn
 
 from workloads.lakehouse import exports, tables
-from workloads.lakehouse.columns import SEPARATOR, capture, literal
+from workloads.lakehouse.columns import SEPARATOR, capture, group, literal, parts
 from workloads.lakehouse.task import Counts, TaskContext
 from workloads.ssh_logs import leftovers, messages, pseudonyms, quality
 from workloads.ssh_logs.checks import JSON
@@ -21,8 +21,9 @@ SUFFIX = " [preauth]"
 EVENT_NAMES = frozenset((*(column.name for column in EVENT_COLUMNS), "event_date"))
 # For how long after it was named an address stands for its session: a process id is used again some day.
 SESSION = timedelta(days=1)
+MOST_LINES = 2**40  # of a file
 # Raise it when the same records shall give other events.
-READER = 2
+READER = 3
 EXPORTS, hangs_on = (JSON, quality.LATEST), pseudonyms.hangs_on
 
 
@@ -57,7 +58,7 @@ def run(task: TaskContext) -> Counts:
         else:
             task.replace(EVENTS, events(records))
         leftovers.write(task)
-        exports.json_lines(task.lake, JSON, exported(task).orderBy("file", "line"))
+        exports.json_lines(task.lake, JSON, in_order(exported(task), task.table(FILES)))
         task.replace(PROGRESS, task.spark.createDataFrame(sorted(now), tables.schema(PROGRESS)))
     quality.publish(task)
     leftovers.publish(task)
@@ -69,6 +70,14 @@ def exported(task: TaskContext) -> DataFrame:
     shown = leftovers.described(task.table(EVENTS), task.table(LEFTOVERS))
     hidden = pseudonyms.Pseudonyms.of(task.parameters["pseudonyms"]).hide(shown)
     return hidden.select(*(column.name for column in EVENT_COLUMNS))
+
+
+def in_order(events: DataFrame, files: DataFrame) -> DataFrame:
+    """The events in order of file and line: by one number, for that is what Spark sorts fast."""
+    names = enumerate(sorted(row["file"] for row in files.select("file").collect()))
+    numbered = events.sparkSession.createDataFrame(list(names), "number BIGINT, file STRING")
+    place = fn.col("number") * MOST_LINES + fn.col("line")
+    return events.join(fn.broadcast(numbered), "file").orderBy(place).select(events.columns)
 
 
 def _files(task: TaskContext) -> set[tuple]:
@@ -101,25 +110,34 @@ def events(records: DataFrame) -> DataFrame:
     bare = inner.withColumn("preauth", preauth).withColumn(
         "bare", fn.when(preauth, fn.expr(f"left(inner, length(inner) - {len(SUFFIX)})")).otherwise(fn.col("inner"))
     )
-    said = bare.withColumn("said", fn.split(_said("bare"), SEPARATOR))
-    known = said.withColumn("entry", fn.get("said", fn.lit(0)).cast("int"))
-    template = fn.coalesce(_of_entry("template"), leftovers.masked(fn.col("bare")))
-    described = known.withColumn("event_template", _decorated(template))
-    return carried(described).select(
+    said = bare.withColumn("said", _said("bare"))
+    # Narrow, since all of it is brought together by session: what the entry tells is looked up afterwards.
+    narrow = said.select(
+        *(name for name in records.columns if name in EVENT_NAMES),
+        "preauth",
+        fn.get("said", fn.lit(0)).cast("int").alias("entry"),
+        fn.when(fn.col("said").isNull(), leftovers.masked(fn.col("bare"))).alias("masked"),
+        fn.get("repeated", fn.lit(0)).try_cast("int").alias("repeated"),
+        *(group("said", 1 + number).alias(f"said_{name}") for number, name in enumerate(FIELDS)),
+        "ingested_at",
+        "run_id",
+    )
+    described = carried(narrow).withColumn("event_template", _template())
+    return described.select(
         *(name for name in records.columns if name in EVENT_NAMES),
         _event_id().alias("event_id"),
         "event_template",
         fn.col("entry").isNotNull().alias("known"),
-        fn.coalesce(fn.get("repeated", fn.lit(0)).try_cast("int"), fn.lit(1)).alias("repeat_count"),
+        fn.coalesce("repeated", fn.lit(1)).alias("repeat_count"),
         _of_entry("outcome").alias("outcome"),
-        _field("user").alias("user"),
+        fn.col("said_user").alias("user"),
         _of_entry("user_valid").alias("user_valid"),
         "source_address",
         "address_carried",
-        _field("port").try_cast("int").alias("source_port"),
-        fn.coalesce(_field("method"), _of_entry("method")).alias("method"),
-        _field("key").alias("key_fingerprint"),
-        fn.coalesce(_field("reason"), _of_entry("reason")).alias("reason"),
+        fn.col("said_port").try_cast("int").alias("source_port"),
+        fn.coalesce("said_method", _of_entry("method")).alias("method"),
+        fn.col("said_key").alias("key_fingerprint"),
+        fn.coalesce("said_reason", _of_entry("reason")).alias("reason"),
         "ingested_at",
         "run_id",
     )
@@ -131,13 +149,17 @@ def carried(read: DataFrame) -> DataFrame:
     A session is what one process of one host says. Lines of one second count as one, for syslog's times are seconds and
     the order of lines within one may be lost where logs come in several files.
     """
-    named = fn.when(fn.col("is_sshd"), _field("address"))
-    last = fn.max(fn.when(fn.col("named").isNotNull(), fn.struct("event_time", "named"))).over(
-        Window.partitionBy("host", "pid").orderBy("event_time").rangeBetween(Window.unboundedPreceding, 0)
+    named = fn.when(fn.col("is_sshd"), fn.col("said_address"))
+    # All that the listener says has one process id, about one address after another.
+    in_session = fn.col("is_sshd") & fn.col("pid").isNotNull() & ~fn.coalesce(_of_entry("listener"), fn.lit(False))
+    # The number stands first, for Spark sorts by the first eight bytes before it looks at the rest.
+    session = Window.partitionBy("session", "host", "pid").orderBy("event_time")
+    told = fn.col("in_session") & fn.col("named").isNotNull()
+    last = fn.max(fn.when(told, fn.struct("event_time", "named"))).over(
+        session.rangeBetween(Window.unboundedPreceding, 0)
     )
-    seen = read.withColumn("named", named).withColumn(
-        "last", fn.when(fn.col("is_sshd") & fn.col("pid").isNotNull(), last)
-    )
+    numbered = read.withColumns({"named": named, "in_session": in_session, "session": fn.xxhash64("host", "pid")})
+    seen = numbered.withColumn("last", fn.when(fn.col("in_session"), last))
     recent = fn.col("event_time") - fn.col("last.event_time") <= fn.expr(f"INTERVAL {SESSION.days} DAY")
     address = fn.coalesce("named", fn.when(recent, fn.col("last.named")))
     return seen.withColumn("source_address", address).withColumn(
@@ -146,7 +168,7 @@ def carried(read: DataFrame) -> DataFrame:
 
 
 def _said(message: str) -> Column:
-    """What the entry of the catalogue that reads the column `message` makes of it: its index, then its fields.
+    """What the entry of the catalogue that reads the column `message` makes of it: an array of its index and fields.
 
     Written as SQL, for so many calls of the Python API would take longer than the query; and in a lambda, which Spark
     interprets, for so many branches exceed what Java compiles as one method.
@@ -162,19 +184,16 @@ def _said(message: str) -> Column:
             cases = [(f"startswith(said, {literal(start)})", read(below)) for start, below in node.branches]
             otherwise = read(node.otherwise)
         else:
-            patterns = [(literal(entry.pattern), literal(told(entry))) for entry in node]
-            cases = [(f"said RLIKE {p}", f"regexp_replace(said, {p}, {to})") for p, to in patterns]
-            otherwise = "NULL"
-        if not cases:
-            return otherwise
+            # One after the other: what an entry made of the message begins with a number, as no entry does.
+            replaced = "said"
+            for entry in node:
+                replaced = f"regexp_replace({replaced}, {literal(entry.pattern)}, {literal(told(entry))})"
+            return replaced
         return f"CASE {' '.join(f'WHEN {when} THEN {then}' for when, then in cases)} ELSE {otherwise} END"
 
     tree = read(messages.tree(messages.catalogue()))
-    return fn.expr(f"CASE WHEN is_sshd THEN get(transform(array({message}), said -> {tree}), 0) END")
-
-
-def _field(name: str) -> Column:
-    return fn.nullif(fn.get("said", fn.lit(1 + FIELDS.index(name))), fn.lit(""))
+    made = fn.expr(f"CASE WHEN is_sshd THEN get(transform(array({message}), said -> {tree}), 0) END")
+    return parts(made, 1 + len(FIELDS))
 
 
 def _of_entry(name: str) -> Column:
@@ -183,8 +202,9 @@ def _of_entry(name: str) -> Column:
     return fn.get(fn.array(*map(fn.lit, values)), fn.col("entry"))
 
 
-def _decorated(template: Column) -> Column:
-    """The template with the wrappers that were taken off before the message was read."""
+def _template() -> Column:
+    """The template, with the wrappers that were taken off before the message was read."""
+    template = fn.coalesce(_of_entry("template"), "masked")
     plain = fn.concat(template, fn.when(fn.col("preauth"), SUFFIX).otherwise(""))
     wrapped = fn.concat(fn.lit("message repeated <*> times: [ "), plain, fn.lit("]"))
     return fn.when(fn.col("repeated").isNotNull(), wrapped).otherwise(plain)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,37 +12,21 @@ from workloads import spec
 from workloads.lakehouse.lake import Lake
 from workloads.lakehouse.task import TaskContext
 
-JARS = sorted((Path(__file__).resolve().parents[3] / ".tools" / "jars").glob("*.jar"))
 INGEST_TIME = datetime(2026, 11, 21, 8, 0, tzinfo=UTC)
 
 
 @pytest.fixture(scope="session")
 def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator:
-    """One session for all tests. The settings are those of the simulated cluster that matter for speed and results."""
+    """One session for all tests, with the settings of the simulated cluster."""
+    from benchmarks.spark import JARS
+
     if not JARS:
         pytest.skip("Delta's jars are not in .tools/jars: run `make up` once")
-    from pyspark.sql import SparkSession
+    from benchmarks.spark import session
 
-    os.environ |= {"SPARK_LOCAL_IP": "127.0.0.1", "PYSPARK_PYTHON": sys.executable}
-    settings = {
-        "spark.jars": ",".join(map(str, JARS)),
-        "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
-        "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
-        "spark.sql.catalogImplementation": "in-memory",
-        "spark.sql.warehouse.dir": str(tmp_path_factory.mktemp("warehouse")),
-        "spark.sql.session.timeZone": "UTC",
-        "spark.sql.shuffle.partitions": "4",
-        "spark.databricks.delta.snapshotPartitions": "2",
-        "spark.ui.enabled": "false",
-        "spark.ui.showConsoleProgress": "false",
-    }
-    builder = SparkSession.builder.master("local[2]")
-    for name, value in settings.items():
-        builder = builder.config(name, value)
-    session = builder.getOrCreate()
-    session.sparkContext.setLogLevel("ERROR")
-    yield session
-    session.stop()
+    made = session(tmp_path_factory.mktemp("spark"), memory="2g")
+    yield made
+    made.stop()
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -172,6 +173,20 @@ def test_quarantined_lines_can_be_replayed(context) -> None:
 
 def raw_file(name: str, sha256: str, size: int = 1) -> RawFile:
     return RawFile(name, f"/x/{name}", size, sha256, 1, False, None, ())
+
+
+def test_where_names_are_hidden_the_export_has_no_text(context, monkeypatch) -> None:
+    from workloads.ssh_logs import bronze
+
+    task = context("bronze")
+    file = task.lake.path("bronze/raw_logs/a.log")
+    file.parent.mkdir(parents=True)
+    file.write_text("Dec  9 10:00:00 h sshd[7]: Failed password for hunter2 from 10.0.0.7 port 50000 ssh2\n")
+    monkeypatch.setenv("MEDALLION_PSEUDONYM_KEY", "k" * 32)
+    for scope, shown in (("off", True), ("users", False), ("off", True)):
+        bronze.run(context("bronze", pseudonyms=scope))
+        (row,) = pq.read_table(task.lake.path(bronze.PARQUET)).to_pylist()
+        assert ("hunter2" in repr(row)) is shown, scope
 
 
 def test_a_copy_is_a_copy_of_what_was_ingested_before() -> None:

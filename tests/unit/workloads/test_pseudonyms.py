@@ -73,6 +73,16 @@ def test_text_loses_the_names_that_its_columns_hold(spark) -> None:
 
 
 @pytest.mark.spark
+def test_records_of_bronze_lose_their_text(spark) -> None:
+    columns = "host STRING, raw BINARY, text STRING, message STRING"
+    frame = spark.createDataFrame([("h", b"\xff", "Dec  9 Failed password for hunter2", "for hunter2")], columns)
+    names = Pseudonyms.of("users", {KEY: SECRET})
+    assert names.withhold(frame).schema == frame.schema
+    assert [tuple(row) for row in names.withhold(frame).collect()] == [("h", None, None, None)]
+    assert Pseudonyms("off").withhold(frame).collect() == frame.collect()
+
+
+@pytest.mark.spark
 def test_campaigns_lose_addresses_and_ids_made_of_them(spark) -> None:
     frame = spark.createDataFrame([("c", ["10.0.0.1", "10.0.0.2"])], "campaign_id STRING, addresses ARRAY<STRING>")
     (row,) = Pseudonyms.of("users-and-addresses", {KEY: SECRET}).hide(frame).collect()

@@ -1,0 +1,34 @@
+"""A Spark session as a simulated cluster has it, on two cores, for measurements and tests."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+from pyspark.sql import SparkSession
+
+from simulator.cluster import spark_conf
+from toolchain import java, paths
+
+JARS = sorted((paths.ROOT / ".tools" / "jars").glob("*.jar"))
+
+
+def session(folder: Path, memory: str = "4g") -> SparkSession:
+    """A session whose tables and temporary files lie in `folder`, with a heap of at most `memory`."""
+    os.environ |= {"SPARK_LOCAL_IP": "127.0.0.1", "PYSPARK_PYTHON": sys.executable}
+    if home := java.search():
+        os.environ["JAVA_HOME"] = str(home)
+    settings = {
+        "warehouse": str(folder / "catalog"),
+        "jars": list(map(str, JARS)),
+        "memory": memory,
+        "conf": {},
+        "name": "medallion",
+    }
+    builder = SparkSession.builder
+    for name, value in {**spark_conf(settings, folder / "tmp"), "spark.master": "local[2]"}.items():
+        builder = builder.config(name, value)
+    made = builder.getOrCreate()
+    made.sparkContext.setLogLevel("ERROR")
+    return made

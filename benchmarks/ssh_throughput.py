@@ -1,0 +1,167 @@
+"""How fast `ssh-logs` is: `python -m benchmarks.ssh_throughput` prints a table.
+
+Generated logs go from raw lines to gold, with all exports: through the tasks bronze, silver and gold of the workload on
+Spark with two cores, as the simulated cluster has it, and through the program of `ssh_pandas`, which does less (see
+there). Each measurement is a process of its own in a fresh folder; the median of all runs counts. Memory is that of the
+whole process tree at its highest, pages that processes share divided among them (PSS). The start of the session and
+the import of libraries stand apart.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from toolchain import paths
+
+SIZES = (500_000, 1_000_000, 5_000_000)
+SEED = 501
+LAYERS = ("bronze", "silver", "gold")
+MEMORY = "4g"  # the driver's heap at most, whatever the size
+INGEST_TIME = "2026-11-21T08:00:00Z"
+YEAR = 2026
+LOOK_EVERY = 0.25  # seconds from one look at the memory to the next
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Seconds by layer, and the highest memory in bytes."""
+
+    seconds: dict[str, float]
+    memory: int
+
+    @property
+    def total(self) -> float:
+        return sum(self.seconds[layer] for layer in LAYERS)
+
+
+def spark(log: Path, folder: Path) -> dict[str, float]:
+    """Seconds of the session's start and of each layer, on a log, in an empty folder."""
+    from benchmarks.spark import session
+    from workloads.lakehouse import task as entry
+
+    places = {"MEDALLION_VOLUMES": folder / "volumes", "MEDALLION_CATALOG": "spark_catalog"}
+    os.environ |= {name: str(value) for name, value in places.items()}
+    os.environ |= {"MEDALLION_EXPERIMENTS": "", "MEDALLION_MODELS": ""}
+    started = time.perf_counter()
+    session(folder, MEMORY)
+    seconds = {"session": time.perf_counter() - started}
+    raw = folder / "volumes" / "bronze" / "files" / "raw_logs"
+    raw.mkdir(parents=True)
+    os.link(log, raw / log.name)
+    for layer in LAYERS:
+        started = time.perf_counter()
+        options = ["--task", layer, "--run-id", "run", "--ingest-time", INGEST_TIME]
+        entry.carry_out(entry.context(["--workload", "ssh-logs", *options]))
+        seconds[layer] = time.perf_counter() - started
+    return seconds
+
+
+def pandas(log: Path, folder: Path) -> dict[str, float]:
+    """Seconds of each layer, on a log, in an empty folder."""
+    from benchmarks import ssh_pandas
+
+    return ssh_pandas.run(log, folder, YEAR)
+
+
+WAYS = {"spark": spark, "pandas": pandas}
+
+
+def measure(way: str, log: Path, beside: Path) -> Measured:
+    """Runs one way in a process and a folder of its own. Raises RuntimeError with what it printed where it fails."""
+    with tempfile.TemporaryDirectory(dir=beside) as folder, tempfile.TemporaryFile() as output:
+        line = [sys.executable, "-m", "benchmarks.ssh_throughput", "--one", way, str(log), folder]
+        process = subprocess.Popen(line, cwd=paths.ROOT, stdout=output, stderr=subprocess.STDOUT)
+        highest = 0
+        while process.poll() is None:
+            highest = max(highest, sum(map(_resident, _tree(process.pid))))
+            time.sleep(LOOK_EVERY)
+        output.seek(0)
+        printed = output.read().decode()
+    if process.returncode != 0:
+        raise RuntimeError(f"{way} failed on {log.name}:\n{printed[-4000:]}")
+    return Measured(json.loads(printed.splitlines()[-1]), highest)
+
+
+def _tree(pid: int) -> list[int]:
+    """A process and all below it."""
+    try:
+        below = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    except OSError:  # it has ended
+        return []
+    return [pid, *(found for child in below for found in _tree(int(child)))]
+
+
+def _resident(pid: int) -> int:
+    """Bytes of memory of a process, its part of what it shares."""
+    try:
+        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+    except OSError:
+        return 0
+    return sum(int(line.split()[1]) * 1024 for line in lines if line.startswith("Pss:"))
+
+
+def sample(lines: int, folder: Path) -> Path:
+    """A generated log of so many lines."""
+    from workloads.ssh_logs.generate import generate
+
+    path = folder / f"{lines}.log"
+    with path.open("w", encoding="utf-8", errors="surrogateescape") as stream:
+        stream.writelines(f"{line}\n" for line, _ in generate(lines, SEED))
+    return path
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--lines", type=int, nargs="+", default=SIZES, help="sizes of logs")
+    parser.add_argument("--runs", type=int, default=5, help="runs of each")
+    parser.add_argument("--one", nargs=3, metavar=("WAY", "LOG", "FOLDER"), help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.one:
+        way, log, folder = options.one
+        print(json.dumps(WAYS[way](Path(log), Path(folder))))
+        return
+    console = Console(width=120)
+    table = Table(box=box.SIMPLE_HEAD, title=f"ssh-logs, raw lines to gold with all exports; medians of {options.runs}")
+    for column in ("lines", "way", "lines/s", "µs/line", *(f"{layer} µs" for layer in LAYERS), "start s", "memory MiB"):
+        table.add_column(column, justify="right")
+    with tempfile.TemporaryDirectory(prefix="medallion-") as name:
+        for lines in options.lines:
+            log = sample(lines, Path(name))
+            found: dict[str, list[Measured]] = {way: [] for way in WAYS}
+            for _ in range(options.runs):
+                for way, runs in found.items():
+                    runs.append(measure(way, log, Path(name)))
+            for way, runs in found.items():
+                table.add_row(*row(lines, way, runs))
+            log.unlink()
+            console.print(table)
+
+
+def row(lines: int, way: str, runs: list[Measured]) -> tuple[str, ...]:
+    """The figures of some runs of one way."""
+    total = median(run.total for run in runs)
+    layers = [median(run.seconds[layer] for run in runs) for layer in LAYERS]
+    start = median(run.seconds.get("session", 0.0) for run in runs)
+    return (
+        *(f"{lines:,}", way, f"{lines / total:,.0f}", f"{total / lines * 1e6:.1f}"),
+        *(f"{seconds / lines * 1e6:.1f}" for seconds in layers),
+        *(f"{start:.1f}", f"{max(run.memory for run in runs) / 2**20:,.0f}"),
+    )
+
+
+if __name__ == "__main__":
+    main()
