@@ -20,6 +20,7 @@ LAYERS: dict[Layer, str] = {
     "gold": "Gold layer",
     "ml": "ML training",
     "quality": "Validation",
+    "upkeep": "Upkeep of tables",
 }
 """The layers in the order in which data goes through them, and their titles."""
 

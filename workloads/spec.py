@@ -20,7 +20,7 @@ Key = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$", max_length=
 Table = Annotated[str, StringConstraints(pattern=r"^(bronze|silver|gold|quarantine)\.[a-z][a-z0-9_]*$")]
 LakeFolder = Annotated[str, StringConstraints(pattern=r"^(landing|bronze)/[a-z0-9_/-]+$")]
 Container = Literal["landing", "bronze", "silver", "gold", "quarantine", "models", "reports"]
-Layer = Literal["bronze", "silver", "gold", "ml", "quality"]
+Layer = Literal["bronze", "silver", "gold", "ml", "quality", "upkeep"]
 Part = Literal["serving-store", "event-stream"]
 Value = str | int | float | bool
 

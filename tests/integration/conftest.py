@@ -1,9 +1,7 @@
 """A platform that is up, for the tests that type commands: the real engine, real Spark, real MLflow."""
 
-import os
 import shutil
 import subprocess
-from pathlib import Path
 
 import pytest
 
@@ -44,12 +42,3 @@ def project_copy(tmp_path, project_root) -> Platform:
         if (project_root / ".tools" / tool).exists():
             (copy / ".tools" / tool).symlink_to(project_root / ".tools" / tool)
     return Platform(tmp_path / "my home", copy)
-
-
-@pytest.fixture(scope="session")
-def real_data() -> Path:
-    """The folder of real data."""
-    folder = os.environ.get("MEDALLION_REAL_DATA")
-    if not folder:
-        pytest.skip("MEDALLION_REAL_DATA names no folder of real data (tests/README.md)")
-    return Path(folder)

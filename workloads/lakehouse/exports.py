@@ -46,6 +46,12 @@ def pickled(lake: Lake, place: str, content: object) -> Path:
     return data(lake, place, pickle.dumps(content))
 
 
+def remove(lake: Lake, place: str) -> None:
+    """Takes a file away."""
+    with effect("file", place):
+        lake.path(place).unlink()
+
+
 def csv(lake: Lake, place: str, frame: DataFrame, number: str | None = None) -> Path:
     """Publishes the rows of `frame`, in its order, as one CSV file after RFC 4180 with one header; null is empty.
 

@@ -105,6 +105,14 @@ def _survey_gzip(stream: BinaryIO) -> tuple[str, int, int, str | None, tuple[Ran
     return sha256, size, newlines + (last != b"\n"), damage, ()
 
 
+def sha256(path: Path) -> str | None:
+    """The hash of a file's bytes; None where there is no file."""
+    if not path.is_file():
+        return None
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
 def gunzip(stream: BinaryIO) -> Iterator[bytes]:
     """The decompressed bytes of `stream`, in blocks, up to its end or its damage, which raises DamagedGzipError."""
     inflate, read = None, 0

@@ -14,8 +14,14 @@ from workloads.lakehouse.errors import TaskError
 from workloads.lakehouse.lake import Lake
 
 if TYPE_CHECKING:
-    from pyspark.sql import DataFrame, SparkSession
+    from pyspark.sql import DataFrame, Row, SparkSession
     from pyspark.sql.types import StructType
+
+# Operations that keep the rows.
+VACUUM, OPTIMIZE = ("VACUUM START", "VACUUM END"), "OPTIMIZE"
+VACUUM_HOURS = 168  # Delta's own least: readers and time travel reach back a week
+DAY_HOURS = 24
+MANY_FILES = 200  # of a table; a day's partition of events has one or a few
 
 
 @dataclass(frozen=True)
@@ -72,14 +78,14 @@ def current(spark: SparkSession, lake: Lake, table: Table) -> bool:
 
 
 def version(spark: SparkSession, lake: Lake, name: str) -> str | None:
-    """What tells this state of the table `<layer>.<table>` from every other: number and moment of its last commit.
-    None where the table was never written.
+    """What tells this content of the table `<layer>.<table>` from every other: number and moment of the last commit
+    that changed rows. None where the table was never written.
     """
     full = lake.table(name)
     if not spark.catalog.tableExists(full):
         return None
-    (last,) = spark.sql(f"DESCRIBE HISTORY {full} LIMIT 1").selectExpr("version", "unix_micros(timestamp)").collect()
-    return f"{last[0]} of {last[1]}"
+    last = next(commit for commit in _commits(spark, full) if commit["operation"] not in (*VACUUM, OPTIMIZE))
+    return f"{last['version']} of {last['micros']}"
 
 
 def read(spark: SparkSession, lake: Lake, table: Table) -> DataFrame:
@@ -102,6 +108,29 @@ def replace_where(frame: DataFrame, lake: Lake, table: Table, condition: str) ->
             _write(frame, lake, table, {"replaceWhere": condition})
         else:
             _write(frame.where(condition), lake, table, {})
+
+
+def tend(spark: SparkSession, lake: Lake, table: Table, vacuum_hours: int) -> None:
+    """Puts many small files together, and removes those that no version of the last hours needs.
+
+    Only where there is something to do: from MANY_FILES files on, and for files to remove once a day. Rows stay.
+    """
+    name = lake.table(table.name)
+    commits = _commits(spark, name)
+    vacuumed = min((commit["hours"] for commit in commits if commit["operation"] in VACUUM), default=DAY_HOURS)
+    if vacuumed >= DAY_HOURS and commits[-1]["hours"] > vacuum_hours:
+        with effect("table", f"vacuum of {table.name}"):
+            spark.sql(f"VACUUM {name} RETAIN {vacuum_hours} HOURS")
+    if spark.sql(f"DESCRIBE DETAIL {name}").head()["numFiles"] >= MANY_FILES:
+        with effect("table", f"compaction of {table.name}"):
+            spark.sql(f"OPTIMIZE {name}")
+
+
+def _commits(spark: SparkSession, name: str) -> list[Row]:
+    """The commits of a table, the newest first: version, moment, operation, and how many hours ago."""
+    history = spark.sql(f"DESCRIBE HISTORY {name}").orderBy("version", ascending=False)
+    age = "timestampdiff(SECOND, timestamp, current_timestamp()) / 3600 AS hours"
+    return history.selectExpr("version", "operation", "unix_micros(timestamp) AS micros", age).collect()
 
 
 def among(column: str, values: Iterable[str]) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pyspark.sql import DataFrame, SparkSession
@@ -23,6 +23,7 @@ from workloads.lakehouse.tables import Table
 from workloads.lakehouse.task import Counts, TaskContext
 from workloads.ssh_logs import header
 from workloads.ssh_logs.checks import PARQUET
+from workloads.ssh_logs.days import Days
 from workloads.ssh_logs.pseudonyms import Pseudonyms
 from workloads.ssh_logs.schemas import FILES, QUARANTINE, RECORDS
 from workloads.ssh_logs.spec import WORKLOAD
@@ -76,16 +77,22 @@ def run(task: TaskContext) -> Counts:
     asked, too, what they hold.
     """
     zone, year = _time_zone(task.parameters["time_zone"]), _year(task.parameters["year"])
+    names, rebuild = Pseudonyms.of(task.parameters["pseudonyms"]), Days.parse(task.parameters["rebuild"])
     manifest = _manifest(task)
+    _remove_expired(task, manifest)
     planned = plan(raw_files.survey(task.lake.path(WORKLOAD.input_path)), manifest, task.ingest_time)
-    names = Pseudonyms.of(task.parameters["pseudonyms"])
     read_as = f"parser {PARSER}, year {year}, {zone}{', text withheld' if names.hashes_users else ''}"
     ingests = [replace(ingest, read_as=read_as) for ingest in planned]
     taken = {ingest.file.name: ingest for ingest in ingests if ingest.duplicate_of is None}
 
     held = _held(task) if manifest else {}
     noted = {_key(row): _noted(row) for row in manifest}
-    done = {name for name, ingest in taken.items() if noted.get(ingest.key, "no") == held.get(name, Held(""))}
+    done = {
+        name
+        for name, ingest in taken.items()
+        if (of := held.get(name, Held(""))) == noted.get(ingest.key)
+        and not (rebuild and rebuild.meets(of.first_date, of.last_date))
+    }
     stale = (taken.keys() | held.keys()) - done
     if stale or not manifest:
         new = [ingest for name, ingest in taken.items() if name not in done]
@@ -100,6 +107,22 @@ def run(task: TaskContext) -> Counts:
         quarantined=sum(of.quarantined for of in held.values()),
         duplicates=sum(ingest.inputs for ingest in ingests if ingest.duplicate_of is not None),
     )
+
+
+def _remove_expired(task: TaskContext, manifest: list[dict]) -> None:
+    """Takes away the raw files whose last record is older than `retention_days`; the tables hold what the folder does.
+
+    A file that is not what was ingested under its name stays, and so does one without any record.
+    """
+    days = task.parameters["retention_days"]
+    if days < 0:
+        raise TaskError(f"parameter 'retention_days' takes 0 (keep all) or a number of days, not {days}")
+    first = task.ingest_time.astimezone(UTC).date() - timedelta(days=days)
+    ended = {row["sha256"] for row in manifest if days and row["last_date"] and row["last_date"] < first}
+    for row in manifest:
+        place = f"{WORKLOAD.input_path}/{row['file']}"
+        if row["sha256"] in ended and raw_files.sha256(task.lake.path(place)) == row["sha256"]:
+            exports.remove(task.lake, place)
 
 
 def _ingest(

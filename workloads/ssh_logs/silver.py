@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import timedelta
 
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as fn
@@ -14,6 +13,7 @@ from workloads.lakehouse.columns import SEPARATOR, capture, group, literal, part
 from workloads.lakehouse.task import Counts, TaskContext
 from workloads.ssh_logs import leftovers, messages, pseudonyms, quality
 from workloads.ssh_logs.checks import JSON
+from workloads.ssh_logs.days import Days
 from workloads.ssh_logs.messages import FIELDS, REPEATED, Fork, Message
 from workloads.ssh_logs.schemas import EVENT_COLUMNS, EVENTS, FILES, LEFTOVERS, PROGRESS, RECORDS
 
@@ -27,38 +27,21 @@ READER = 3
 EXPORTS, hangs_on = (JSON, quality.LATEST), pseudonyms.hangs_on
 
 
-@dataclass(frozen=True)
-class Days:
-    """UTC days, both included."""
-
-    first: date
-    last: date
-
-    def around(self, before: int, after: int) -> Days:
-        """The same with some days more."""
-        return Days(self.first - timedelta(days=before), self.last + timedelta(days=after))
-
-    @property
-    def condition(self) -> str:
-        """That an event is of these days, as SQL."""
-        return f"event_date >= DATE'{self.first}' AND event_date <= DATE'{self.last}'"
-
-
 def run(task: TaskContext) -> Counts:
-    """Writes the events of all days whose records changed, and exports all events as JSON lines."""
+    """Writes the events of all days whose records changed or that shall be rebuilt, and exports all events as JSON."""
     now, noted = _files(task), _noted(task)
-    changed = now ^ noted
-    if changed or not tables.current(task.spark, task.lake, EVENTS):
-        records = task.table(RECORDS)
-        if now & noted and tables.current(task.spark, task.lake, EVENTS):
-            # A session that goes on after midnight carries its address into the next day.
-            days = _days(changed).around(0, 1)
-            found = events(records.where(days.around(1, 0).condition)).where(days.condition)
-            tables.replace_where(found, task.lake, EVENTS, days.condition)
-        else:
-            task.replace(EVENTS, events(records))
-        leftovers.write(task)
-        exports.json_lines(task.lake, JSON, in_order(exported(task), task.table(FILES)))
+    changed, rebuild = now ^ noted, Days.parse(task.parameters["rebuild"])
+    partial = now & noted and tables.current(task.spark, task.lake, EVENTS)
+    if not partial:
+        task.replace(EVENTS, events(task.table(RECORDS)))
+    elif spans := [Days(first, last) for _, _, first, last in changed] + [rebuild] * (rebuild is not None):
+        # A session that goes on after midnight carries its address into the next day.
+        days = Days.over(spans).around(0, 1)
+        found = events(task.table(RECORDS).where(days.around(1, 0).condition)).where(days.condition)
+        tables.replace_where(found, task.lake, EVENTS, days.condition)
+    leftovers.write(task)
+    exports.json_lines(task.lake, JSON, in_order(exported(task), task.table(FILES)))
+    if changed:
         task.replace(PROGRESS, task.spark.createDataFrame(sorted(now), tables.schema(PROGRESS)))
     quality.publish(task)
     leftovers.publish(task)
@@ -93,10 +76,6 @@ def _noted(task: TaskContext) -> set[tuple]:
     if not tables.exists(task.spark, task.lake, PROGRESS):
         return set()
     return set(map(tuple, task.table(PROGRESS).collect()))
-
-
-def _days(files: set[tuple]) -> Days:
-    return Days(min(first for _, _, first, _ in files), max(last for *_, last in files))
 
 
 def events(records: DataFrame) -> DataFrame:

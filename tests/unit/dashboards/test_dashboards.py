@@ -41,7 +41,7 @@ def test_the_dashboard_is_what_grafana_takes(board):
 def test_ssh_logs_has_a_row_with_the_four_durations_that_the_original_shows(board):
     titles = [(panel["type"], panel["title"]) for panel in board["panels"]]
     start = titles.index(("row", "SSH logs"))
-    assert titles[start + 1 : start + 8] == [
+    assert titles[start + 1 : start + 9] == [
         ("stat", "Whole run"),
         ("stat", "Since last success"),
         ("timeseries", "Bronze layer"),
@@ -49,6 +49,7 @@ def test_ssh_logs_has_a_row_with_the_four_durations_that_the_original_shows(boar
         ("timeseries", "Gold layer"),
         ("timeseries", "ML training"),
         ("timeseries", "Validation"),
+        ("timeseries", "Upkeep of tables"),
     ]
     assert 'medallion_task_duration_seconds{layer="ml",workload="ssh-logs"}' in expressions(board)
 

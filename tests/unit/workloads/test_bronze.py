@@ -214,6 +214,10 @@ def test_a_copy_is_a_copy_of_what_was_ingested_before() -> None:
     [
         ({"time_zone": "Mars/Base"}, "'time_zone' takes an IANA time zone such as Europe/Berlin, not 'Mars/Base'"),
         ({"year": 12}, "'year' takes 0 or a year from 1970 to 9999, not 12"),
+        ({"rebuild": "yesterday"}, "'rebuild' takes a day or FIRST..LAST, such as 2026-01-02, not 'yesterday'"),
+        ({"rebuild": "2026-01-02..2026-01-01"}, "'rebuild' takes a day or FIRST..LAST"),
+        ({"retention_days": -1}, r"'retention_days' takes 0 \(keep all\) or a number of days, not -1"),
+        ({"pseudonyms": "users"}, "pseudonyms=users takes a key of 32 bytes or more in MEDALLION_PSEUDONYM_KEY"),
     ],
 )
 def test_a_bad_parameter_is_one_clear_error(context, parameters: dict, message: str) -> None:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections import defaultdict
-from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -132,11 +130,10 @@ def test_patterns_mean_the_same_to_java(spark) -> None:
 
 
 @pytest.mark.real_data
-@pytest.mark.skipif("MEDALLION_REAL_DATA" not in os.environ, reason="MEDALLION_REAL_DATA names no folder")
-def test_a_real_log_is_read_as_its_truth_says() -> None:
+def test_a_real_log_is_read_as_its_truth_says(real_data) -> None:
     from benchmarks import ssh_parsing
 
-    folder = Path(os.environ["MEDALLION_REAL_DATA"], "openssh")
+    folder = real_data / "openssh"
     truth = ssh_parsing.Truth.read(folder / "OpenSSH_2k.log_structured_corrected.csv")
     read = ssh_parsing.by_catalogue(truth.contents)
     assert all(ssh_parsing.grouped(read, truth.labels))

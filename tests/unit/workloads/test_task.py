@@ -81,7 +81,7 @@ def test_an_error_that_nobody_foresaw_keeps_its_trace_and_is_reported(lake: Lake
         ({"ssh-logs": "nonsense"}, "unknown workload 'nonsense'; there are: "),
         (
             {"silver": "tin"},
-            "workload 'ssh-logs' has no task 'tin'; it has bronze, gold, report, score, silver, train, validate",
+            "workload 'ssh-logs' has no task 'tin'; it has bronze, gold, maintain, report, score, silver, train, ",
         ),
         ({"2026-11-21T08:00:00Z": "noon"}, "--ingest-time takes a moment in ISO 8601, not 'noon'"),
         ({"r-1": "../x"}, "--run-id takes letters, digits, dots and dashes, not '../x'"),

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from types import SimpleNamespace
 
 import pytest
+from pyspark.sql import Row
 
 from workloads.lakehouse import exports, tables, unchanged
 from workloads.lakehouse import task as entry
@@ -145,6 +147,43 @@ def test_every_commit_gives_a_table_another_version(spark, lake, empty_catalog) 
     tables.replace(spark.range(2).toDF("n"), lake, numbers)
     seen.append(tables.version(spark, lake, numbers.name))
     assert len(set(seen)) == 4
+
+
+@pytest.mark.spark
+def test_tending_a_table_keeps_its_rows_and_its_version(spark, lake, empty_catalog, monkeypatch) -> None:
+    numbers = tables.Table("silver.numbers", "Numbers.", (tables.Column("n", "BIGINT", "A number"),))
+    tables.replace(spark.range(30).toDF("n").repartition(3), lake, numbers)
+    before = tables.version(spark, lake, numbers.name)
+    heard: list[str] = []
+    monkeypatch.setattr(sys, "audit", lambda event, *told: heard.append(told[2]) if told[:1] == ("before",) else None)
+
+    tables.tend(spark, lake, numbers, tables.VACUUM_HOURS)
+    assert heard == []
+
+    monkeypatch.setattr(tables, "MANY_FILES", 3)
+    tables.tend(spark, lake, numbers, tables.VACUUM_HOURS)
+    assert heard == ["compaction of silver.numbers"]
+    assert spark.sql("DESCRIBE DETAIL silver.numbers").head()["numFiles"] == 1
+
+    commits = tables._commits
+    monkeypatch.setattr(tables, "_commits", lambda *of: [
+        Row(**{**commit.asDict(), "hours": commit["hours"] + (0 if commit["operation"] in tables.VACUUM else 200)})
+        for commit in commits(*of)
+    ])  # fmt: skip
+    for _ in range(2):  # once a day
+        tables.tend(spark, lake, numbers, tables.VACUUM_HOURS)
+        assert heard == ["compaction of silver.numbers", "vacuum of silver.numbers"]
+
+    assert tables.version(spark, lake, numbers.name) == before
+    assert sorted(row["n"] for row in tables.read(spark, lake, numbers).collect()) == list(range(30))
+
+
+def test_files_are_kept_as_long_as_delta_asks(lake: Lake) -> None:
+    from workloads.ssh_logs import maintain
+
+    arguments = ["--workload", "ssh-logs", "--task", "maintain", "--run-id", "r", "--ingest-time", "2026-11-21"]
+    with pytest.raises(TaskError, match="parameter 'vacuum_hours' takes 168 hours or more, not 1"):
+        maintain.run(entry.context([*arguments, "--parameter", "vacuum_hours=1"]))
 
 
 @pytest.mark.parametrize("key", ["silver", "gold", "score", "report"])
