@@ -1,4 +1,4 @@
-"""Kills the job's driver at each durable write, and repairs the run: `python -m benchmarks.kill_job` prints a table.
+"""Kills the job's driver at each durable write, and repairs the run: `python -m benchmarks.kill_job` says what came of it.
 
 Every durable write of every task passes one gate that announces it (`workloads/lakehouse/effects.py`). The driver is
 killed with signal 9 just before each of them, and after the last; then the run is repaired, or run again. Tables,
@@ -20,10 +20,7 @@ import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 from mlflow.tracking import MlflowClient
-from rich import box
 from rich.console import Console
-from rich.progress import track
-from rich.table import Table
 
 from benchmarks.kill_up import difference
 from benchmarks.platform import Platform
@@ -102,7 +99,7 @@ def main() -> None:
     parser.add_argument("--every", type=int, default=1, help="only every N-th write")
     parser.add_argument("--mend", choices=("repair", "run"), default="repair")
     options = parser.parse_args()
-    console = Console()
+    console = Console(width=160)
     with tempfile.TemporaryDirectory(prefix="medallion-") as name:
         folder = Path(name).resolve()
         at = prepare(folder, options.lines)
@@ -111,24 +108,16 @@ def main() -> None:
         expected = outcome(at)
         points = [(f"before:{number}", text) for number, text in enumerate(names, 1)][:: options.every]
         points.append((f"after:{len(names)}", names[-1]))
-        results = [
-            (point, text, *killed(at, folder / "snapshot", point, options.mend))
-            for point, text in track(points, console=console)
-        ]
-    table = Table(box=box.SIMPLE_HEAD, title=f"Driver killed at each durable write, then `medallion {options.mend}`")
-    for column in ("point", "write", "was killed", "same outcome"):
-        table.add_column(column)
-    wrong = []
-    for point, text, found, was in results:
-        place = difference(expected, found)
-        wrong += [f"{point}: {place}"] if place else []
-        table.add_row(point, text, "yes" if was else "no", "no" if place else "yes")
-    console.print(table)
-    console.print(
-        f"{len(results) - len(wrong)} of {len(results)} points: same outcome; {json.dumps(expected['models'])}"
-    )
-    for text in wrong:
-        console.print(text)
+        console.print(f"Driver killed at each of {len(points)} points, then `medallion {options.mend}`")
+        wrong = 0
+        # Line by line, for it takes an hour: whoever ends it early has what was found.
+        for number, (point, text) in enumerate(points, 1):
+            found, was = killed(at, folder / "snapshot", point, options.mend)
+            place = difference(expected, found)
+            wrong += bool(place)
+            told = ("killed" if was else "NOT KILLED", f"DIFFERENT: {place}" if place else "same outcome")
+            console.print(f"{number:3} {point:10} {text:60} {', '.join(told)}")
+    console.print(f"{len(points) - wrong} of {len(points)} points: same outcome; {json.dumps(expected['models'])}")
     raise SystemExit(bool(wrong))
 
 

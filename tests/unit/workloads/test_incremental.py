@@ -11,6 +11,7 @@ import pytest
 
 from workloads.lakehouse import tables
 from workloads.lakehouse import task as task_entry
+from workloads.lakehouse.errors import TaskError
 from workloads.ssh_logs import messages
 
 pytestmark = pytest.mark.spark
@@ -193,7 +194,9 @@ def test_days_are_rebuilt_on_demand(context, files) -> None:
     run(context)
     expected = state(task)
     nothing = task.table(EVENTS).limit(0)
-    tables.replace_where(nothing, task.lake, EVENTS, "event_date >= DATE'2025-12-09' AND event_date < DATE'2025-12-11'")
+    tables.replace_where(nothing, task.lake, EVENTS, "event_date = DATE'2025-12-10'")
+    with pytest.raises(TaskError, match="lost or doubled records: not true that 7 in = 4 out"):
+        run(context)
     run(context, rebuild="2025-12-10")
     assert state(task) == expected
     run(context, run_id="run-2", rebuild="2025-12-14..2025-12-31")
