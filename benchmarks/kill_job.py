@@ -1,4 +1,4 @@
-"""Kills the job's driver at each durable write, and repairs the run: `python -m benchmarks.kill_job` says what came of it.
+"""Kills the job's driver at each durable write, and repairs the run: `python -m benchmarks.kill_job`, a line for each.
 
 Every durable write of every task passes one gate that announces it (`workloads/lakehouse/effects.py`). The driver is
 killed with signal 9 just before each of them, and after the last; then the run is repaired, or run again. Tables,
