@@ -11,12 +11,10 @@ Messages are read by the workload's catalogue, so that events are the same. All 
 
 from __future__ import annotations
 
-import argparse
 import hashlib
 import json
 import re
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from itertools import chain
 from pathlib import Path
 from time import perf_counter
@@ -362,18 +360,3 @@ def _join(*parts: pa.Array | str, **null: str) -> pa.Array:
     """Texts one after another; where one is null, all is, unless told otherwise."""
     texts = (pa.scalar(part, TEXT) if isinstance(part, str) else part for part in parts)
     return pc.binary_join_element_wise(*texts, pa.scalar("", TEXT), **null)
-
-
-def main() -> None:
-    """Measure and print."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.ssh_pandas", description=__doc__.splitlines()[0])
-    for name in ("log", "out"):
-        parser.add_argument(name, type=Path, metavar=name.upper())
-    parser.add_argument("--year", type=int, default=datetime.now(UTC).year, help="of times that name none")
-    options = parser.parse_args()
-    seconds = run(options.log, options.out, options.year)
-    print(json.dumps({"lines": options.log.read_bytes().count(b"\n"), "seconds": seconds}))
-
-
-if __name__ == "__main__":
-    main()

@@ -164,7 +164,9 @@ def carry_out(task: TaskContext) -> Counts:
 
 def _counts(task: TaskContext, module: ModuleType) -> Counts:
     """What the task gives; where nothing changed, what it gave and reported the last time."""
-    if found := unchanged.recall(task, module):
+    # Asked once, before the task reads: what changes while it runs is news to the next one.
+    inputs = unchanged.inputs(task, module)
+    if found := unchanged.recall(task, module, inputs):
         counts, measured, told = Counts(**found["counts"]), found["measured"], found["told"]
         task.measured |= measured
         for name, content in told.items():
@@ -174,7 +176,7 @@ def _counts(task: TaskContext, module: ModuleType) -> Counts:
         counts = module.run(task)
         gave = {"counts": asdict(counts), "measured": dict(task.measured), "told": task.told}
         _account(task, counts)
-        unchanged.note(task, module, gave)
+        unchanged.note(task, module, inputs, gave)
     return counts
 
 

@@ -67,7 +67,7 @@ class Champion:
 
 
 def fingerprint(*parts: bytes | str) -> str:
-    """A hash of all that determines a training."""
+    """A hash of all that determines something, in order: a training, a holdout, the code of a task."""
     digest = hashlib.sha256()
     for part in parts:
         content = part.encode() if isinstance(part, str) else part

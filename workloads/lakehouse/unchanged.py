@@ -8,14 +8,13 @@ the task writes no table and no export; what it reported of the run before, it r
 
 from __future__ import annotations
 
-import hashlib
 import json
 from functools import cache
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from workloads.lakehouse import exports, tables
+from workloads.lakehouse import exports, tables, tracking
 
 if TYPE_CHECKING:
     from workloads.lakehouse.task import TaskContext
@@ -23,35 +22,37 @@ if TYPE_CHECKING:
 PACKAGE = Path(__file__).resolve().parents[1]
 
 
-def recall(task: TaskContext, module: ModuleType) -> dict[str, Any] | None:
-    """What the task gave when it last came to its end, as `note` was told; None where it has to run."""
+def inputs(task: TaskContext, module: ModuleType) -> dict[str, Any] | None:
+    """What the task hangs on, to be asked before it runs; None where it does not say so."""
     if not hasattr(module, "hangs_on"):
         return None
-    path = task.lake.path(_place(task))
-    noted = json.loads(path.read_text()) if path.is_file() else {}
-    if noted.get("inputs") != _inputs(task, module) or noted.get("outputs") != _outputs(task, module):
-        return None
-    return noted["gave"]
-
-
-def note(task: TaskContext, module: ModuleType, gave: dict[str, Any]) -> None:
-    """Notes what a task that came to its end was made of, made, and `gave`, which JSON must be able to hold."""
-    if hasattr(module, "hangs_on"):
-        content = {"inputs": _inputs(task, module), "outputs": _outputs(task, module), "gave": gave}
-        exports.as_json(task.lake, _place(task), content)
-
-
-def _place(task: TaskContext) -> str:
-    return f"reports/tasks/{task.workload.name}/{task.task.key}.json"
-
-
-def _inputs(task: TaskContext, module: ModuleType) -> dict[str, Any]:
     return {
         "tables": _versions(task, task.task.reads),
         "parameters": task.parameters,
         "code": _code(task.workload.folder),
         "beside": module.hangs_on(task),
     }
+
+
+def recall(task: TaskContext, module: ModuleType, inputs: dict[str, Any] | None) -> dict[str, Any] | None:
+    """What the task gave when it last came to its end, as `note` was told; None where it has to run."""
+    path = task.lake.path(_place(task))
+    if inputs is None or not path.is_file():
+        return None
+    noted = json.loads(path.read_text())
+    fits = noted["inputs"] == inputs and noted["outputs"] == _outputs(task, module)
+    return noted["gave"] if fits else None
+
+
+def note(task: TaskContext, module: ModuleType, inputs: dict[str, Any] | None, gave: dict[str, Any]) -> None:
+    """Notes what a task that came to its end was made of, made, and `gave`, which JSON must be able to hold."""
+    if inputs is not None:
+        content = {"inputs": inputs, "outputs": _outputs(task, module), "gave": gave}
+        exports.as_json(task.lake, _place(task), content)
+
+
+def _place(task: TaskContext) -> str:
+    return f"reports/tasks/{task.workload.name}/{task.task.key}.json"
 
 
 def _outputs(task: TaskContext, module: ModuleType) -> dict[str, Any]:
@@ -67,8 +68,6 @@ def _versions(task: TaskContext, names: tuple[str, ...]) -> dict[str, str | None
 @cache
 def _code(folder: str) -> str:
     """A hash of the code and data of the workload in that folder, and of what all workloads share."""
-    digest = hashlib.sha256()
-    for path in sorted(path for part in ("lakehouse", folder) for path in (PACKAGE / part).rglob("*")):
-        if path.suffix in (".py", ".toml"):
-            digest.update(f"{path.relative_to(PACKAGE)}\0{hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())
-    return digest.hexdigest()
+    paths = sorted(path for part in ("lakehouse", folder) for path in (PACKAGE / part).rglob("*"))
+    files = {str(path.relative_to(PACKAGE)): path.read_bytes() for path in paths if path.suffix in (".py", ".toml")}
+    return tracking.fingerprint(*(part for file in files.items() for part in file))

@@ -8,7 +8,6 @@ line.
 from __future__ import annotations
 
 import csv
-import hashlib
 import io
 import ipaddress
 from collections.abc import Iterable, Mapping
@@ -17,6 +16,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from workloads.lakehouse import tracking
 from workloads.lakehouse.errors import TaskError
 from workloads.lakehouse.lake import Lake
 from workloads.ssh_logs.spec import WORKLOAD
@@ -81,10 +81,7 @@ def read(lake: Lake) -> Feedback:
 
 def fingerprint(lake: Lake) -> str:
     """What tells one state of the feedback in the lake from another."""
-    digest = hashlib.sha256()
-    for file in _files(lake):
-        digest.update(f"{file.name}\0{hashlib.sha256(file.read_bytes()).hexdigest()}\n".encode())
-    return digest.hexdigest()
+    return tracking.fingerprint(*(part for file in _files(lake) for part in (file.name, file.read_bytes())))
 
 
 def _files(lake: Lake) -> list[Path]:

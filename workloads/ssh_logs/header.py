@@ -144,12 +144,10 @@ def _bsd_time(time_zone: str, year: int) -> Column:
     if year:
         return fn.col("of_year")
     earlier = fn.sequence(fn.lit(2), fn.lit(LEAP_GAP))
-    return fn.coalesce(
-        fn.when(fn.col("stated_year").isNotNull() | (fn.col("of_year") <= fn.col("not_after")), fn.col("of_year")),
-        fn.when(fn.col("stated_year").isNull(), _moment(fn.col("latest_year") - 1, time_zone)),
+    latest = fn.coalesce(
+        fn.when(fn.col("of_year") <= fn.col("not_after"), fn.col("of_year")),
+        _moment(fn.col("latest_year") - 1, time_zone),
         # neither year has 29 February
-        fn.when(
-            fn.col("stated_year").isNull(),
-            fn.array_max(fn.transform(earlier, lambda years: _moment(fn.col("latest_year") - years, time_zone))),
-        ),
+        fn.array_max(fn.transform(earlier, lambda years: _moment(fn.col("latest_year") - years, time_zone))),
     )
+    return fn.when(fn.col("stated_year").isNotNull(), fn.col("of_year")).otherwise(latest)

@@ -104,6 +104,20 @@ def test_whatever_changed_the_task_runs_again(stage, lake, monkeypatch, changed:
     assert stage.runs == 2
 
 
+def test_what_changes_while_the_task_runs_is_news_to_the_next(stage, lake, monkeypatch) -> None:
+    run = Stage.run
+
+    def slow(self: Stage, task: TaskContext) -> Counts:
+        given = run(self, task)
+        self.versions["silver.ssh_logs_events"] = "2"
+        return given
+
+    monkeypatch.setattr(Stage, "run", slow)
+    carry_out(lake)
+    carry_out(lake)
+    assert stage.runs == 2
+
+
 def test_a_parameter_counts(stage: Stage, lake: Lake) -> None:
     carry_out(lake)
     carry_out(lake, seed="8")
