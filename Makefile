@@ -12,6 +12,8 @@ PYTHON_HERE := .venv/bin/python
 MEDALLION := .venv/bin/medallion
 SET_UP = @sh toolchain/bootstrap.sh && $(PYTHON_HERE) -m toolchain.setup
 STACK_COMMAND = @$(PYTHON_HERE) -m toolchain.stack
+# A worker for each core; what shares a session of Spark or a stack stays in one (tests/conftest.py).
+SIDE_BY_SIDE := --numprocesses auto --dist loadgroup
 # The input of a run replaces what was there; without INPUT it is the workload's generated sample.
 UPLOAD = @set -- --sample; [ -z "$$INPUT" ] || set -- -- "$$INPUT"; $(MEDALLION) upload "$$WORKLOAD" --replace
 
@@ -64,8 +66,8 @@ lint: ## check style, imports between rooms, and the rules of the house
 
 test: ## run all tests, with coverage
 	$(SET_UP)
-	$(PYTHON_HERE) -m pytest --cov --cov-report=term:skip-covered
+	$(PYTHON_HERE) -m pytest $(SIDE_BY_SIDE) --cov --cov-report=term:skip-covered
 
 test-unit: ## run the tests that need neither Spark nor the engine, within a minute
 	@sh toolchain/bootstrap.sh
-	$(PYTHON_HERE) -m pytest tests/unit -m 'not spark and not engine'
+	$(PYTHON_HERE) -m pytest $(SIDE_BY_SIDE) tests/unit -m 'not spark and not engine'

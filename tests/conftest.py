@@ -19,3 +19,18 @@ def real_data() -> Path:
     if not folder:
         pytest.skip("MEDALLION_REAL_DATA names no folder of real data (tests/README.md)")
     return Path(folder)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests that share what takes long to start stay together in one worker: the session of Spark, the stack that is up.
+
+    What remains goes file by file.
+    """
+    for item in items:
+        if "spark" in item.fixturenames:
+            group = "spark"
+        elif "standing" in item.fixturenames:
+            group = "standing"
+        else:
+            group = item.module.__name__
+        item.add_marker(pytest.mark.xdist_group(group))

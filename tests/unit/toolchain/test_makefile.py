@@ -107,7 +107,7 @@ def test_ci_lints_and_tests_with_the_real_logs_where_they_are(
     environment = {"PATH": "/usr/local/bin:/usr/bin:/bin"}
     command = [str(checkout / ".ci" / "run")]
     assert subprocess.run(command, cwd="/", env=environment, capture_output=True, check=False).returncode == 0
-    tested = "-m pytest --cov --cov-report=term:skip-covered"
+    tested = "-m pytest --numprocesses auto --dist loadgroup --cov --cov-report=term:skip-covered"
     assert calls(checkout)[-1] == f"{tested} none"
     assert "-m toolchain.house_rules none" in calls(checkout)
     (tmp_path / "shared" / "data").mkdir(parents=True)
