@@ -3,7 +3,8 @@
 Every durable write of every task passes one gate that announces it (`workloads/lakehouse/effects.py`). The driver is
 killed with signal 9 just before each of them, and after the last; then the run is repaired, or run again. Tables,
 exports and the model registry must be those of an undisturbed run: tables by content without audit columns, exports by
-what they say (see `export`), one new version of the model.
+what they say (see `export`), one new version of the model. Between two reports that only tell of the run nothing of
+this can change: of several in a row, the first is a kill point.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ KILL_POINT = paths.ROOT / "benchmarks" / "kill_point"
 APART = ("reports/", "silver/quality_reports/", "catalog/")
 OF_ONE_RUN = ("artifact_path:", "model_id:", "model_size_bytes:", "model_uuid:", "run_id:", "utc_time_created:")
 ENCODERS = "label_encoders.pkl"
+OF_A_RUN = "reports/runs/"
 
 
 def prepare(folder: Path, lines: int) -> Platform:
@@ -84,6 +86,13 @@ def writes(at: Platform, listing: Path) -> list[str]:
     return [line.replace("\t", " ") for line in listing.read_text().splitlines()]
 
 
+def kill_points(names: list[str]) -> list[tuple[str, str]]:
+    """Where to kill, as the driver takes it, and what is written there."""
+    tells = [text.partition(" ")[2].startswith(OF_A_RUN) for text in names]
+    before = [number for number in range(len(names)) if not (number and tells[number] and tells[number - 1])]
+    return [(f"before:{number + 1}", names[number]) for number in before] + [(f"after:{len(names)}", names[-1])]
+
+
 def killed(at: Platform, snapshot: Path, point: str, mend: str) -> tuple[dict[str, Any], bool]:
     """The outcome of a run killed at a point and mended by `repair` or `run`; and whether it was killed indeed."""
     at.restore(snapshot)
@@ -96,7 +105,7 @@ def main() -> None:
     """Enumerate all kill points and print each with what came of it."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--lines", type=int, default=400, help="lines of the sample")
-    parser.add_argument("--every", type=int, default=1, help="only every N-th write")
+    parser.add_argument("--every", type=int, default=1, help="only every N-th point")
     parser.add_argument("--mend", choices=("repair", "run"), default="repair")
     options = parser.parse_args()
     console = Console(width=160)
@@ -106,8 +115,7 @@ def main() -> None:
         at.snapshot(folder / "snapshot")
         names = writes(at, folder / "writes")
         expected = outcome(at)
-        points = [(f"before:{number}", text) for number, text in enumerate(names, 1)][:: options.every]
-        points.append((f"after:{len(names)}", names[-1]))
+        points = kill_points(names)[:: options.every]
         console.print(f"Driver killed at each of {len(points)} points, then `medallion {options.mend}`")
         wrong = 0
         # Line by line, for it takes an hour: whoever ends it early has what was found.

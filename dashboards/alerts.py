@@ -14,6 +14,9 @@ RUNBOOK = "docs/runbooks/alerts.md"
 LATE_AFTER = 26 * 3600
 """Seconds after which a workload with a schedule is late: schedules are daily, and a run may take two hours."""
 
+DRIFT = 0.25
+"""Population stability index from which a feature counts as drifted, as in the workloads' `drift.py`."""
+
 
 def rules(workloads: Iterable[Workload]) -> dict[str, Any]:
     """The content of a rules file: rules over all tasks, and one for each workload that has a schedule."""
@@ -30,6 +33,18 @@ def rules(workloads: Iterable[Workload]) -> dict[str, Any]:
             queries.no_records(),
             "warning",
             "{{ $labels.workload }}/{{ $labels.task }} was given no records",
+        ),
+        _alert(
+            "ModelDrifted",
+            queries.drifted(DRIFT),
+            "warning",
+            "{{ $labels.workload }}: what the model scores is unlike what it was trained on (index {{ $value }})",
+        ),
+        _alert(
+            "AlertBudgetExceeded",
+            queries.over_budget(),
+            "warning",
+            "{{ $labels.workload }}: on {{ $value }} days the model flags more than people can look at",
         ),
         *(
             _alert(

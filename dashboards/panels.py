@@ -2,33 +2,38 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from string import ascii_uppercase
+
 from grafana_foundation_sdk.builders import common, prometheus, stat, timeseries
 from grafana_foundation_sdk.models.common import BigValueGraphMode, LegendDisplayMode, LegendPlacement
 from grafana_foundation_sdk.models.dashboard import DataSourceRef
 
 from dashboards import queries
+from workloads.lakehouse.metrics import Metric
 
 DATASOURCE = "prometheus"
 """The uid of the data source, under which Grafana is provisioned with Prometheus."""
 
 SECONDS = "s"
+UNITS = {"share": "percentunit"}
+"""Units of the catalogue that Grafana knows under another name; all others are plain numbers."""
 
 
 def layer_duration(workload: str, layer: str, title: str) -> timeseries.Panel:
     """How long the tasks of a layer took, run by run."""
-    legend = common.VizLegendOptions().display_mode(LegendDisplayMode.LIST).placement(LegendPlacement.BOTTOM)
-    return (
-        timeseries.Panel()
-        .title(title)
-        .description("Seconds that each task took in its last run.")
-        .unit(SECONDS)
-        .min(0)
-        .datasource(_source())
-        .with_target(_query(queries.layer_duration(workload, layer), "{{task}}"))
-        .legend(legend)
-        .height(8)
-        .span(6)
-    )
+    query = _query(queries.layer_duration(workload, layer), "{{task}}")
+    return _series(title, "Seconds that each task took in its last run.", SECONDS, [query])
+
+
+def model_figures(workload: str, title: str, metrics: Sequence[Metric]) -> timeseries.Panel:
+    """Metrics of one unit that tell of a workload's model, run by run."""
+    targets = [
+        _query(queries.model_figure(workload, metric), _told(metric), ref)
+        for ref, metric in zip(ascii_uppercase, metrics, strict=False)
+    ]
+    (unit,) = {UNITS.get(metric.unit, "short") for metric in metrics}
+    return _series(title, " ".join(metric.meaning for metric in metrics), unit, targets)
 
 
 def total_duration(workload: str) -> stat.Panel:
@@ -59,8 +64,22 @@ def _stat(title: str, description: str, query: str) -> stat.Panel:
     )
 
 
-def _query(expression: str, legend: str) -> prometheus.Dataquery:
-    query = prometheus.Dataquery().ref_id("A").expr(expression).datasource(_source()).range()
+def _series(title: str, description: str, unit: str, targets: Sequence[prometheus.Dataquery]) -> timeseries.Panel:
+    """Lines over time."""
+    legend = common.VizLegendOptions().display_mode(LegendDisplayMode.LIST).placement(LegendPlacement.BOTTOM)
+    panel = timeseries.Panel().title(title).description(description).unit(unit).min(0).datasource(_source())
+    for target in targets:
+        panel.with_target(target)
+    return panel.legend(legend).height(8).span(6)
+
+
+def _told(metric: Metric) -> str:
+    """The metric's name in words, without what all of them begin with."""
+    return metric.name.removeprefix("medallion_model_").replace("_", " ")
+
+
+def _query(expression: str, legend: str, ref: str = "A") -> prometheus.Dataquery:
+    query = prometheus.Dataquery().ref_id(ref).expr(expression).datasource(_source()).range()
     return query.legend_format(legend) if legend else query
 
 

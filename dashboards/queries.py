@@ -11,6 +11,8 @@ DURATION = BY_NAME["medallion_task_duration_seconds"]
 RECORDS_IN = BY_NAME["medallion_task_records_in"]
 CHECKS_FAILED = BY_NAME["medallion_task_checks_failed"]
 SUCCESS_TIME = BY_NAME["medallion_task_success_timestamp_seconds"]
+DRIFT = BY_NAME["medallion_model_drift_max"]
+DAYS_OVER_BUDGET = BY_NAME["medallion_model_days_over_budget"]
 
 
 def select(metric: Metric, **labels: str) -> str:
@@ -34,6 +36,23 @@ def total_duration(workload: str) -> str:
 def success_age(workload: str) -> str:
     """Seconds since all tasks of a workload had succeeded."""
     return f"time() - min({select(SUCCESS_TIME, workload=workload)})"
+
+
+def model_figure(workload: str, metric: Metric) -> str:
+    """What the last run of a workload found of its model. Raises ValueError for a metric that is of no model."""
+    if metric.kind != "model":
+        raise ValueError(f"{metric.name} is a metric of tasks, not of models")
+    return select(metric, workload=workload)
+
+
+def drifted(index: float) -> str:
+    """Models to which what they score looks unlike what they were trained on, by more than that index."""
+    return f"{select(DRIFT)} > {index}"
+
+
+def over_budget() -> str:
+    """Models that flag more on some day than people can look at."""
+    return f"{select(DAYS_OVER_BUDGET)} > 0"
 
 
 def checks_failed() -> str:

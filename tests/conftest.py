@@ -22,9 +22,9 @@ def real_data() -> Path:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests that share what takes long to start stay together in one worker: the session of Spark, the stack that is up.
+    """Tests that share what takes long to start, a session of Spark or a stack that is up, stay in one worker.
 
-    What remains goes file by file.
+    What remains goes to the workers file by file.
     """
     for item in items:
         if "spark" in item.fixturenames:

@@ -21,6 +21,11 @@ def workload(name, *layers, schedule=None):
     )
 
 
+@pytest.fixture(scope="module", params=["pipeline-processing-time", "model-quality"])
+def any_board(request):
+    return json.loads(grafana.files(discover())[f"{request.param}.json"])
+
+
 @pytest.fixture(scope="module")
 def board():
     return json.loads(grafana.files(discover())["pipeline-processing-time.json"])
@@ -30,12 +35,14 @@ def expressions(board):
     return [target["expr"] for panel in board["panels"] for target in panel.get("targets", [])]
 
 
-def test_the_dashboard_is_what_grafana_takes(board):
-    assert board["title"] == "Pipeline Processing Time"
-    assert board["uid"] == "pipeline-processing-time"
-    assert board["schemaVersion"] == 41
-    ids = [panel["id"] for panel in board["panels"]]
+def test_a_dashboard_is_what_grafana_takes(any_board):
+    assert any_board["uid"] == any_board["title"].lower().replace(" ", "-")
+    assert any_board["schemaVersion"] == 41
+    ids = [panel["id"] for panel in any_board["panels"]]
     assert ids == list(range(1, len(ids) + 1))
+    for panel in any_board["panels"]:
+        refs = [target["refId"] for target in panel.get("targets", [])]
+        assert len(refs) == len(set(refs))
 
 
 def test_ssh_logs_has_a_row_with_the_four_durations_that_the_original_shows(board):
@@ -54,9 +61,9 @@ def test_ssh_logs_has_a_row_with_the_four_durations_that_the_original_shows(boar
     assert 'medallion_task_duration_seconds{layer="ml",workload="ssh-logs"}' in expressions(board)
 
 
-def test_panels_do_not_overlap(board):
+def test_panels_do_not_overlap(any_board):
     taken = set()
-    for panel in board["panels"]:
+    for panel in any_board["panels"]:
         position = panel["gridPos"]
         cells = {
             (x, y)
@@ -68,9 +75,9 @@ def test_panels_do_not_overlap(board):
         taken |= cells
 
 
-def test_every_query_is_over_the_catalogue(board):
+def test_every_query_is_over_the_catalogue(any_board):
     rules = alerts.rules(discover())["groups"][0]["rules"]
-    for expression in (*expressions(board), *(rule["expr"] for rule in rules)):
+    for expression in (*expressions(any_board), *(rule["expr"] for rule in rules)):
         metrics = re.findall(r"medallion_\w+", expression)
         assert metrics
         assert set(metrics) <= set(BY_NAME)
@@ -89,6 +96,27 @@ def test_only_layers_that_a_workload_has_get_a_panel():
     ]
 
 
+def test_every_figure_of_a_model_is_shown_where_a_workload_has_one():
+    modelled = workload("with", "ml").model_copy(update={"models": ("m",)})
+    board = json.loads(grafana.files([workload("without", "gold"), modelled])["model-quality.json"])
+    shown = set(expressions(board))
+    assert shown == {f'{name}{{workload="with"}}' for name, metric in BY_NAME.items() if metric.kind == "model"}
+    assert [panel["title"] for panel in board["panels"] if panel["type"] == "row"] == ["With"]
+    (share,) = (panel for panel in board["panels"] if panel["title"] == "Share of rows flagged")
+    assert share["fieldConfig"]["defaults"]["unit"] == "percentunit"
+
+
+def test_models_drift_where_the_workload_says_so():
+    from workloads.ssh_logs import drift
+
+    assert alerts.DRIFT == drift.MUCH
+
+
+def test_a_metric_of_tasks_is_no_figure_of_a_model():
+    with pytest.raises(ValueError, match="is a metric of tasks, not of models"):
+        queries.model_figure("x", queries.DURATION)
+
+
 def test_a_label_that_a_metric_does_not_have_is_refused():
     with pytest.raises(ValueError, match=r"^medallion_task_duration_seconds has no label 'pod'; it has workload"):
         queries.select(queries.DURATION, pod="x")
@@ -104,10 +132,12 @@ def test_workloads_with_a_schedule_can_be_late():
     assert {name: rule["expr"] for name, rule in by_alert.items()} == {
         "TaskChecksFailed": "medallion_task_checks_failed > 0",
         "TaskWithoutRecords": "medallion_task_records_in == 0",
+        "ModelDrifted": "medallion_model_drift_max > 0.25",
+        "AlertBudgetExceeded": "medallion_model_days_over_budget > 0",
         "TaskLate": 'time() - medallion_task_success_timestamp_seconds{workload="daily"} > 93600',
     }
     assert {rule["labels"]["severity"] for rule in by_alert.values()} == {"critical", "warning"}
-    assert all("$labels.task" in rule["annotations"]["summary"] for rule in by_alert.values())
+    assert all("$labels.workload" in rule["annotations"]["summary"] for rule in by_alert.values())
 
 
 def test_every_alert_leads_to_its_runbook(project_root):
