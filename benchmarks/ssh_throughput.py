@@ -1,10 +1,11 @@
 """How fast `ssh-logs` is: `python -m benchmarks.ssh_throughput` prints a table.
 
-Generated logs go from raw lines to gold, with all exports: through the tasks bronze, silver and gold of the workload on
-Spark with two cores, as the simulated cluster has it, and through the program of `ssh_pandas`, which does less (see
-there). Each measurement is a process of its own in a fresh folder; the median of all runs counts. Memory is that of the
-whole process tree at its highest, pages that processes share divided among them (PSS). The start of the session and
-the import of libraries stand apart.
+Generated logs go from raw lines to gold, with all exports, in three ways: through the tasks bronze, silver and gold of
+the workload on Spark with two cores, as the simulated cluster has it; through the program of `ssh_pandas`, written as
+one writes pandas; and through that of `ssh_arrow`, whose kernels are as fast as a single process gets. Both of these do
+less (see there). Each measurement is a process of its own in a fresh folder; the median of all runs counts. Memory is
+that of the whole process tree at its highest, pages that processes share divided among them (PSS). The start of the
+session and the import of libraries stand apart.
 """
 
 from __future__ import annotations
@@ -76,7 +77,14 @@ def pandas(log: Path, folder: Path) -> dict[str, float]:
     return ssh_pandas.run(log, folder, YEAR)
 
 
-WAYS = {"spark": spark, "pandas": pandas}
+def arrow(log: Path, folder: Path) -> dict[str, float]:
+    """Seconds of each layer, on a log, in an empty folder."""
+    from benchmarks import ssh_arrow
+
+    return ssh_arrow.run(log, folder, YEAR)
+
+
+WAYS = {"spark": spark, "pandas": pandas, "arrow": arrow}
 
 
 def measure(way: str, log: Path, beside: Path) -> Measured:
@@ -128,6 +136,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--lines", type=int, nargs="+", default=SIZES, help="sizes of logs")
     parser.add_argument("--runs", type=int, default=5, help="runs of each")
+    parser.add_argument("--ways", nargs="+", choices=WAYS, default=list(WAYS), help="which programs")
     parser.add_argument("--one", nargs=3, metavar=("WAY", "LOG", "FOLDER"), help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.one:
@@ -141,7 +150,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="medallion-") as name:
         for lines in options.lines:
             log = sample(lines, Path(name))
-            found: dict[str, list[Measured]] = {way: [] for way in WAYS}
+            found: dict[str, list[Measured]] = {way: [] for way in options.ways}
             for _ in range(options.runs):
                 for way, runs in found.items():
                     runs.append(measure(way, log, Path(name)))
