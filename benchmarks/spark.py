@@ -9,20 +9,24 @@ from pathlib import Path
 from pyspark.sql import SparkSession
 
 from simulator.cluster import spark_conf
-from toolchain import java, paths
+from toolchain import class_data, java, paths
 
 JARS = sorted((paths.ROOT / ".tools" / "jars").glob("*.jar"))
 
 
-def session(folder: Path, memory: str = "4g") -> SparkSession:
-    """A session whose tables and temporary files lie in `folder`, with a heap of at most `memory`."""
+def session(folder: Path, memory: str = "4g", options: str = "") -> SparkSession:
+    """A session whose tables and temporary files lie in `folder`, with a heap of at most `memory`.
+
+    `options` are Java's, beside those of every driver.
+    """
     os.environ |= {"SPARK_LOCAL_IP": "127.0.0.1", "PYSPARK_PYTHON": sys.executable}
-    if home := java.search():
-        os.environ["JAVA_HOME"] = str(home)
+    home = java.find()
+    os.environ["JAVA_HOME"] = str(home)
     settings = {
         "warehouse": str(folder / "catalog"),
         "jars": list(map(str, JARS)),
         "memory": memory,
+        "options": f"{class_data.options(home)} {options}".strip(),
         "conf": {},
         "name": "medallion",
     }

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from simulator.jobs_api import Workspace
 from stacks.outputs import Outputs
-from toolchain import jars, java, paths
+from toolchain import class_data, jars, java, paths
 from toolchain.engine import engine, state_file
 from toolchain.errors import UserError
 from workloads.spec import Workload
@@ -57,13 +57,15 @@ def deployed(stack: str, cloud: str) -> Outputs:
 
 
 def driver_environment() -> dict[str, str]:
-    """The environment of Spark drivers: Java and the Delta jars that set-up found.
+    """The environment of Spark drivers: Java, its archive of classes and the Delta jars that set-up found.
 
     What is missing is left out: only a run needs it, and says so.
     """
     environment = dict(os.environ)
     if home := java.search():
         environment["JAVA_HOME"] = str(home)
+        given = environment.get("MEDALLION_DRIVER_OPTIONS", "")
+        environment["MEDALLION_DRIVER_OPTIONS"] = f"{class_data.options(home)} {given}".strip()
     if not jars.missing():
         environment["MEDALLION_SPARK_JARS"] = ":".join(str(jar) for jar in jars.find())
     return environment

@@ -120,7 +120,7 @@ def one_line(error: BaseException, place: Path | None = None) -> str:
 
 
 def spark_conf(settings: dict[str, Any], scratch: Path) -> dict[str, str]:
-    """The session's configuration. `settings`: `warehouse`, `jars`, `memory`, `conf`, `name`."""
+    """The session's configuration. `settings`: `warehouse`, `jars`, `memory`, `options` (Java's), `conf`, `name`."""
     return {
         "spark.sql.shuffle.partitions": "4",
         "spark.databricks.delta.snapshotPartitions": "2",
@@ -132,7 +132,7 @@ def spark_conf(settings: dict[str, Any], scratch: Path) -> dict[str, str]:
         "spark.driver.bindAddress": "127.0.0.1",
         # The executor is the driver's own process: a class path does what spark.jars would, without copies.
         "spark.driver.extraClassPath": os.pathsep.join(settings["jars"]),
-        "spark.driver.extraJavaOptions": "-Duser.timezone=UTC",
+        "spark.driver.extraJavaOptions": f"-Duser.timezone=UTC {settings['options']}".strip(),
         "spark.local.dir": str(scratch),
         "spark.log.level": "WARN",
         "spark.ui.enabled": "false",
@@ -152,7 +152,7 @@ class SparkSessionOfCluster:
     """
 
     def __init__(self, settings: dict[str, Any]):
-        """Start the session. `settings`: `warehouse`, `schemas`, `jars`, `memory`, `conf`, `name`."""
+        """Start the session. `settings`: `schemas`, and what `spark_conf` takes."""
         require_java()
         if not settings["jars"]:
             raise ClusterError("MEDALLION_SPARK_JARS names no Delta jars: run `make up`.")

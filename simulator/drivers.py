@@ -110,6 +110,7 @@ def spark_settings(settings: Mapping[str, Any], home: Path, base: Mapping[str, s
         "name": settings["name"],
         "conf": conf,
         "memory": base.get("MEDALLION_DRIVER_MEMORY", "2g"),
+        "options": base.get("MEDALLION_DRIVER_OPTIONS", ""),
         "jars": [jar for jar in re.split("[,:]", base.get("MEDALLION_SPARK_JARS", "")) if jar],
         "warehouse": str(warehouse),
         "schemas": schemas,

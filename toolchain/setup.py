@@ -1,12 +1,12 @@
-"""`python -m toolchain.setup [pulumi] [java] [jars]`: what the platform needs beside Python, all if none is named."""
+"""`python -m toolchain.setup [PART …]`: what the platform needs beside Python, all if no part is named."""
 
 import argparse
 from collections.abc import Sequence
 
-from toolchain import jars, java, pulumi
+from toolchain import class_data, jars, java, pulumi
 from toolchain.errors import run
 
-PARTS = {"pulumi": pulumi.install, "java": java.install, "jars": jars.install}
+PARTS = {"pulumi": pulumi.install, "java": java.install, "jars": jars.install, "class-data": class_data.install}
 
 
 def progress(message: str) -> None:

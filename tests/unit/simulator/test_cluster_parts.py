@@ -98,11 +98,16 @@ def test_settings_that_only_mean_something_in_the_cloud_are_dropped(home):
         "spark.master": "yarn",
     }
     home.deploy(home.task("a"), spark_conf=kept | dropped)
-    base = {"MEDALLION_SPARK_JARS": "/a.jar:/b.jar", "MEDALLION_DRIVER_MEMORY": "1g"}
+    base = {
+        "MEDALLION_SPARK_JARS": "/a.jar:/b.jar",
+        "MEDALLION_DRIVER_MEMORY": "1g",
+        "MEDALLION_DRIVER_OPTIONS": "-Xint",
+    }
     assert drivers.spark_settings(deployed.jobs(home.path)[7], home.path, base) == {
         "name": "acme",
         "conf": kept,
         "memory": "1g",
+        "options": "-Xint",
         "jars": ["/a.jar", "/b.jar"],
         "warehouse": str(home.path / "lake" / "catalog"),
         "schemas": ["bronze"],
