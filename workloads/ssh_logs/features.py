@@ -1,35 +1,60 @@
 """What a source address did, in every ten minutes in which it is named: the rows that the model looks at.
 
 Each measure is taken over the ten minutes themselves and over the hour and the day that end with them, so a window
-hangs on nothing older than a day. What trails is not gathered anew for each window: what happens in one is added at its
-start and taken away where it leaves the span, and running totals of these steps are the measures. All are whole
-numbers, so that the totals are exact however long the log. Events are brought together by address once; everything
-after that stays where it is.
+hangs on nothing older than a day. Spark brings the events together by address, once; its workers measure many addresses
+at a time. What trails is not gathered anew for each window: counts are differences of running totals, and what counts
+once, however often it is there, is added where it comes and taken away where it leaves the span. All are whole numbers,
+so that the totals are exact however long the log.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 
-from pyspark.sql import Column, DataFrame, Window
-from pyspark.sql import functions as fn
+import numpy as np
+import pyarrow as pa
+from pyspark.sql import DataFrame
 
-from workloads.ssh_logs.schemas import FEATURES, SPANS, WINDOW_SECONDS
+from workloads.lakehouse.batches import whole_groups
+from workloads.ssh_logs.schemas import FEATURES, SPANS, WINDOW_KEY, WINDOW_SECONDS
 
 DAY_SECONDS = 86_400
-TICKS = 100  # a second; waits are counted in them, and their squares of a century of days fit a BIGINT
-TRAILING = {suffix: seconds for suffix, seconds in SPANS.items() if seconds > WINDOW_SECONDS}
-USER, HOST, MESSAGE = 0, 1, 2
+TICKS = 100  # a second; waits are counted in them, and the squares of those of a day fit an int64 many times
+LENGTHS = {suffix: seconds // WINDOW_SECONDS for suffix, seconds in SPANS.items()}  # in windows
+FAR = 2**62  # windows away
 # A wait of so many seconds is a pause. Who pauses equally long, at least so often, and tries little in between, is a
 # clock: a job that fails, rather than somebody who guesses.
 PAUSE_SECONDS = 60
 CLOCK_PAUSES, CLOCK_TRIES, CLOCK_VARIATION = 3, 4, 0.1
 
+BATCH_ROWS = 65_536  # measured together at least, for each call of NumPy has its price
+# Names are of use only to be told apart; a user may be called as a kind of message is.
+NARROW = (
+    "xxhash64(source_address) AS address",  # Spark sorts by one number much faster than by text
+    "source_address",
+    "unix_micros(event_time) AS micros",
+    "xxhash64(user IS NULL, coalesce(user, event_id)) AS name",
+    "xxhash64(host) AS host",
+    "user IS NOT NULL AS is_user",
+    "user IS NOT NULL AND coalesce(NOT user_valid, false) AS is_invalid",
+    "coalesce(outcome = 'failure', false) AS failed",
+    "coalesce(outcome = 'success', false) AS succeeded",
+    "CAST(repeat_count AS BIGINT) AS events",
+)
+FLAGS = ("is_user", "is_invalid", "failed", "succeeded")
 COUNTS = ("events", "failures", "successes")
-# Of those that an address names: hosts, kinds of messages that name no user, users, and of these those who do not
-# exist, and those who logged in, with the failures that this explains.
-PRESENT = ("hosts", "kinds", "users", "invalid", "proven", "explained")
-WAITS = ("waits", "waited", "waited_squared", "pauses", "paused", "paused_squared")
+MEASURED = ", ".join(f"{column.name} {column.type}" for column in (*WINDOW_KEY, *FEATURES))
+ARROW = pa.schema(
+    {
+        "source_address": pa.string(),
+        "window_start": pa.timestamp("us", "UTC"),
+        **{feature.name: pa.float64() for feature in FEATURES},
+    }
+)
+
+Arrays = dict[str, np.ndarray]
 
 
 def windows(events: DataFrame) -> DataFrame:
@@ -37,271 +62,220 @@ def windows(events: DataFrame) -> DataFrame:
 
     `events` needs source_address, event_time, outcome, user, user_valid, host, event_id and repeat_count.
     """
-    rows = _trailing(_with_waits(_by_time(_changes(_by_name(_by_user_and_host(events))))))
-    features = {name: measure.cast("double") for suffix in SPANS for name, measure in _measures(suffix).items()}
-    turn = (fn.col("time") % DAY_SECONDS) * (2 * math.pi / DAY_SECONDS)
-    features |= {"day_sine": fn.sin(turn), "day_cosine": fn.cos(turn)}
-    named = [features[feature.name].alias(feature.name) for feature in FEATURES]
-    return rows.select("source_address", fn.timestamp_seconds("time").alias("window_start"), *named)
+    narrow = events.where("source_address IS NOT NULL").selectExpr(*NARROW)
+    return narrow.repartition("address").sortWithinPartitions("address").mapInArrow(_windows, MEASURED)
 
 
-def _by_user_and_host(events: DataFrame) -> DataFrame:
-    ticks = fn.floor(fn.unix_micros("event_time") / (1_000_000 // TICKS))
-    failed, succeeded = fn.col("outcome") == "failure", fn.col("outcome") == "success"
-    narrow = events.where("source_address IS NOT NULL").select(
-        "source_address",
-        (fn.floor(ticks / (TICKS * WINDOW_SECONDS)) * WINDOW_SECONDS).alias("begin"),
-        fn.when(fn.col("user").isNotNull(), USER).otherwise(MESSAGE).alias("kind"),
-        fn.xxhash64(fn.coalesce("user", "event_id")).alias("id"),
-        fn.xxhash64("host").alias("host"),
-        fn.col("repeat_count").cast("bigint").alias("events"),
-        fn.when(failed, fn.col("repeat_count")).otherwise(0).cast("bigint").alias("failures"),
-        fn.when(succeeded, fn.col("repeat_count")).otherwise(0).cast("bigint").alias("successes"),
-        fn.coalesce(~fn.col("user_valid"), fn.lit(False)).alias("invalid"),
-        # A try is a number: when it was, doubled, and one more where it succeeded.
-        fn.when(failed | succeeded, ticks * 2 + fn.when(succeeded, 1).otherwise(0)).alias("try"),
-    )
-    together = narrow.repartition("source_address").groupBy("source_address", "begin", "kind", "id", "host")
-    return together.agg(*_sums(COUNTS), fn.max("invalid").alias("invalid"), fn.collect_list("try").alias("tries"))
+def _windows(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    for rows in whole_groups(batches, "address", BATCH_ROWS):
+        yield measured(rows)
 
 
-def _by_name(rows: DataFrame) -> DataFrame:
-    """A row for each user, kind of message without one, and host in a window; all but the host's has the counts."""
-    nothing = [fn.lit(0).cast("bigint").alias(name) for name in COUNTS]
-    said = fn.struct("kind", "id", *COUNTS, "invalid", "tries")
-    host = fn.struct(
-        fn.lit(HOST).alias("kind"),
-        fn.col("host").alias("id"),
-        *nothing,
-        fn.lit(False).alias("invalid"),
-        fn.slice("tries", 1, 0).alias("tries"),
-    )
-    both = rows.select("source_address", "begin", fn.inline(fn.array(said, host)))
-    return both.groupBy("source_address", "kind", "id", "begin").agg(
-        *_sums(COUNTS), fn.max("invalid").alias("invalid"), fn.flatten(fn.collect_list("tries")).alias("tries")
+def measured(events: pa.Table) -> pa.RecordBatch:
+    """The windows of some addresses, from all of their events: rows with the columns of NARROW, in any order."""
+    address, addresses = _coded(events["source_address"])
+    tick = events["micros"].to_numpy() // (1_000_000 // TICKS)
+    window = tick // (TICKS * WINDOW_SECONDS)
+    # Places are numbers of windows. Addresses lie further apart than any span: none reaches from one to another.
+    first = window.min()
+    apart = window.max() - first + 1 + max(LENGTHS.values())
+    order = np.lexsort((tick * 2 + events["succeeded"].to_numpy(), address))  # of one tick, failures come first
+    rows = {name: events[name].to_numpy()[order] for name in ("name", "host", "events", *FLAGS)}
+    rows |= {"tick": tick[order], "place": (address * apart + window - first)[order]}
+    rows |= {"failures": rows["events"] * rows["failed"], "successes": rows["events"] * rows["succeeded"]}
+    found = Windows.of(rows["place"])
+    address, window = np.divmod(found.places, apart)
+    begin = (window + first) * WINDOW_SECONDS
+    features = _features(rows, found) | _time_of_day(begin)
+    return pa.record_batch(
+        [
+            addresses.take(pa.array(address)),
+            pa.array(begin * 1_000_000).cast(ARROW.field("window_start").type),
+            *(pa.array(features[feature.name].astype(float)) for feature in FEATURES),
+        ],
+        schema=ARROW,
     )
 
 
-def _changes(names: DataFrame) -> DataFrame:
-    """How the measures of an address change by one of its users or hosts, at the times at which they do."""
-    steps = names.select("*", fn.inline(_steps(fn.col("begin"))))
-    each = Window.partitionBy("source_address", "kind", "id").orderBy("time")
-    totals = each.rangeBetween(Window.unboundedPreceding, Window.currentRow)
+@dataclass(frozen=True)
+class Windows:
+    """Windows in order of their `places`; the rows of number n are those from `bounds[n]` to before `bounds[n + 1]`."""
 
-    def total(of: Column, suffix: str) -> Column:
-        return fn.sum(of * fn.col(f"in{suffix}")).over(totals)
+    places: np.ndarray
+    bounds: np.ndarray
 
-    running = steps.select(
-        "*",
-        *(total(fn.col(name), suffix).alias(f"total_{name}{suffix}") for suffix in TRAILING for name in COUNTS),
-        *(total(_int(fn.col("invalid")), suffix).alias(f"total_invalid{suffix}") for suffix in TRAILING),
-        *(fn.sum(f"in{suffix}").over(totals).alias(f"seen{suffix}") for suffix in TRAILING),
-    )
-    now = running.select(
-        "source_address", "kind", "id", "time", "in", "tries",
-        *(value.alias(f"now_{name}{suffix}") for suffix in TRAILING for name, value in _values(suffix).items()),
-        *(value.alias(name) for name, value in _own().items()),
-    )  # fmt: skip
-    before = [
-        (fn.col(f"now_{name}{suffix}") - fn.lag(f"now_{name}{suffix}", 1, 0).over(each)).alias(f"{name}{suffix}")
-        for suffix in TRAILING
-        for name in (*COUNTS, *PRESENT)
-    ]
-    return now.select("source_address", "time", "in", "tries", *COUNTS, *PRESENT, *before)
+    @classmethod
+    def of(cls, places: np.ndarray) -> Windows:
+        """The windows of rows that are in order of their places."""
+        begins = np.flatnonzero(_changes(places))
+        return cls(places[begins], np.append(begins, len(places)))
 
+    def span(self, length: int) -> tuple[np.ndarray, np.ndarray]:
+        """For each window, the first row, and the end of the rows, of the `length` windows that end with it."""
+        since = np.searchsorted(self.places, self.places - length, side="right")
+        return self.bounds[since], self.bounds[1:]
 
-def _values(suffix: str) -> dict[str, Column]:
-    """The measures of one user or host over a trailing span."""
-    counts = {name: fn.col(f"total_{name}{suffix}") for name in COUNTS}
-    return counts | _presence(fn.col(f"seen{suffix}"), fn.col(f"total_invalid{suffix}"), **counts)
+    def standing(self, begin: np.ndarray, end: np.ndarray, weights: np.ndarray | int = 1) -> np.ndarray:
+        """For each window, the sum of the weights of what stands there: from place `begin` to before place `end`."""
+        is_there = begin < end
+        weights = np.broadcast_to(weights, len(begin))[is_there]
+        changes = np.zeros(len(self.places) + 1, np.int64)
+        np.add.at(changes, np.searchsorted(self.places, begin[is_there]), weights)
+        np.subtract.at(changes, np.searchsorted(self.places, end[is_there]), weights)
+        return np.cumsum(changes)[:-1]
 
-
-def _own() -> dict[str, Column]:
-    """The measures of one user or host in the window itself; 0 where the row is about its leaving a span."""
-    counts = {name: fn.col(name) * fn.col("in") for name in COUNTS}
-    return counts | _presence(fn.col("in"), _int(fn.col("invalid")) * fn.col("in"), **counts)
+    def distinct(self, ids: np.ndarray, places: np.ndarray, length: int) -> np.ndarray:
+        """For each window, how many ids its address has in the span; `ids` and `places` are in order of both."""
+        # An id stands for a span, or until it is there again.
+        again = np.append(np.where(_changes(ids)[1:], FAR, places[1:]), FAR)[: len(ids)]
+        return self.standing(places, np.minimum(places + length, again))
 
 
-def _presence(seen: Column, invalid: Column, events: Column, failures: Column, successes: Column) -> dict[str, Column]:
-    is_user = fn.col("kind") == USER
-    proven = is_user & (successes > 0)
+def _features(rows: Arrays, found: Windows) -> Arrays:
+    names = _once(rows, "name", "is_user", "is_invalid", "failures", "successes")
+    hosts, tries = _once(rows, "host"), _tries(rows)
+    spans = {
+        suffix: _sums(rows, COUNTS, *found.span(length))
+        | _waits(tries, *found.span(length))
+        | _present(names, found, length)
+        | {"hosts": found.distinct(hosts["host"], hosts["place"], length)}
+        for suffix, length in LENGTHS.items()
+    }
+    is_clock, after_failure, own = _is_clock(spans["_day"]), _after_failure(rows, found), spans[""]
+    features = {}
+    for suffix, span in spans.items():
+        span["unscheduled_failures"] = np.where(is_clock, 0, span["unproven_failures"])
+        span["successes_after_failures"] = np.where(span["failures"] > own["failures"], own["successes"], after_failure)
+        features |= {f"{name}{suffix}": values for name, values in (span | _measures(span)).items()}
+    return features
+
+
+def _once(rows: Arrays, name: str, *summed: str) -> Arrays:
+    """A row for each value of `name` and window, in order of both, with sums; of flags, how many are set."""
+    order = np.argsort(rows[name], kind="stable")  # the rows are in order of their places
+    ids, places = rows[name][order], rows["place"][order]
+    first = np.flatnonzero(_changes(ids) | _changes(places))
+    sums = {column: np.add.reduceat(rows[column][order], first) for column in summed}
+    return {name: ids[first], "place": places[first]} | sums
+
+
+def _present(names: Arrays, found: Windows, length: int) -> Arrays:
+    """The users and the kinds of messages without one that an address names in a span; and what was failed there, but
+    that of users who logged in there, too.
+    """
+    ids, places = names["name"], names["place"]
+    is_user, is_invalid, succeeded = (names[name] > 0 for name in ("is_user", "is_invalid", "successes"))
+    is_proven = is_user & succeeded
+
+    def distinct(of: np.ndarray) -> np.ndarray:
+        return found.distinct(ids[of], places[of], length)
+
+    # A user is unproven from where the last success leaves the span until the next one.
+    since = _last(is_proven, places, ids) + length
+    until = -_last(is_proven[::-1], -places[::-1], ids[::-1])[::-1]
+    failures = found.standing(np.maximum(places, since), np.minimum(places + length, until), names["failures"])
+    users = distinct(is_user)
     return {
-        "hosts": _int((fn.col("kind") == HOST) & (seen > 0)),
-        "kinds": _int((fn.col("kind") == MESSAGE) & (seen > 0)),
-        "users": _int(is_user & (seen > 0)),
-        "invalid": _int(is_user & (invalid > 0)),
-        "proven": _int(proven),
-        "explained": fn.when(proven, failures).otherwise(0).cast("bigint"),
+        "distinct_users": users,
+        "invalid_users": distinct(is_invalid),
+        "unproven_users": users - distinct(is_proven),
+        "unproven_failures": failures,
+        "kinds": distinct(~is_user),
     }
 
 
-def _steps(begin: Column) -> Column:
-    """When a window enters the spans, and when it leaves each: `time`, and 1, −1 or 0 for each span."""
-
-    def step(time: Column, **change: int) -> Column:
-        return fn.struct(
-            time.cast("bigint").alias("time"),
-            *(fn.lit(change.get(f"in{suffix}", 0)).cast("bigint").alias(f"in{suffix}") for suffix in SPANS),
-        )
-
-    entered = step(begin, **{f"in{suffix}": 1 for suffix in SPANS})
-    return fn.array(entered, *(step(begin + seconds, **{f"in{suffix}": -1}) for suffix, seconds in TRAILING.items()))
-
-
-def _by_time(changes: DataFrame) -> DataFrame:
-    summed = [name for name in changes.columns if name not in ("source_address", "time", "in", "tries")]
-    tries = fn.array_sort(fn.flatten(fn.collect_list(fn.when(fn.col("in") == 1, fn.col("tries")))))
-    return changes.groupBy("source_address", "time").agg(fn.max("in").alias("in"), *_sums(summed), tries.alias("tries"))
-
-
-def _with_waits(rows: DataFrame) -> DataFrame:
-    """Adds what the tries of a window tell, and how many ticks before its first the last one was (0: over a day)."""
-    first, last = fn.get("tries", fn.lit(0)), fn.get("tries", fn.size("tries") - 1)
-    first_failure = fn.get(fn.filter("tries", lambda one: one % 2 == 0), fn.lit(0))
-    zero = fn.lit(0).cast("bigint")
-    nothing = fn.struct(_at(first).alias("at"), *(zero.alias(name) for name in WAITS))
-
-    def waiting(so_far: Column, one: Column) -> Column:
-        added = _wait(_at(one) - so_far.at)
-        return fn.struct(_at(one).alias("at"), *((so_far[name] + added[name]).alias(name) for name in WAITS))
-
-    later = fn.slice("tries", 2, fn.greatest(fn.size("tries") - 1, fn.lit(0)))
-    waits = fn.aggregate(later, nothing, waiting)
-    measured = rows.select(
-        *(name for name in rows.columns if name != "tries"),
-        waits.alias("all_waits"),
-        _at(first).alias("first_try"),
-        _at(last).alias("last_try"),
-        fn.size(fn.filter("tries", lambda one: (one % 2 == 1) & (one > first_failure))).alias("after_failure"),
-    )
-    earlier = Window.partitionBy("source_address").orderBy("time").rowsBetween(Window.unboundedPreceding, -1)
-    tried = fn.col("first_try").isNotNull()
-
-    def last_known(value: Column) -> Column:
-        return fn.when(tried, fn.last(value, ignorenulls=True).over(earlier))
-
-    return measured.select(
-        *(name for name in measured.columns if name != "all_waits"),
-        *(fn.col(f"all_waits.{name}").alias(name) for name in WAITS),
-        last_known(fn.when(tried, fn.col("time"))).alias("tried_before"),
-        (fn.col("first_try") - last_known(fn.col("last_try"))).alias("lead"),
-    )
-
-
-def _trailing(rows: DataFrame) -> DataFrame:
-    """The windows, with their trailing measures as running totals."""
-    changes = [f"{name}{suffix}" for suffix in TRAILING for name in (*COUNTS, *PRESENT)]
-    own = [name for name in rows.columns if name not in (*changes, "source_address", "time", "in")]
-    steps = rows.select("source_address", "in", *own, *changes, fn.inline(_wait_steps(fn.col("time"))))
-    each = Window.partitionBy("source_address").orderBy("time")
-    totals = each.rangeBetween(Window.unboundedPreceding, Window.currentRow)
-    running = steps.select(
-        "source_address",
-        "time",
-        "in",
-        "is_row",
-        *own,
-        *(fn.sum(fn.col(name) * fn.col("is_row")).over(totals).alias(name) for name in changes),
-        *(fn.sum(name).over(totals).alias(name) for name in _wait_names()),
-    )
-    return running.where((fn.col("in") == 1) & (fn.col("is_row") == 1))
-
-
-def _wait_names() -> list[str]:
-    return [f"{name}{suffix}" for suffix in TRAILING for name in WAITS]
-
-
-def _wait_steps(time: Column) -> Column:
-    """`is_row`, and how the waits of the trailing spans change at `time`: those of a window leave a span with it, and
-    the one from the last window with a try to this one leaves it with the former, if it ever came in."""
-    within = {name: fn.col(name) for name in WAITS}
-    between = _wait(fn.col("lead"))
-
-    def step(at: Column, is_row: int, **changed: Column) -> Column:
-        changes = dict.fromkeys(_wait_names(), fn.lit(0)) | changed
-        return fn.struct(
-            at.cast("bigint").alias("time"),
-            fn.lit(is_row).cast("bigint").alias("is_row"),
-            *(
-                fn.coalesce(changes.get(name, fn.lit(0)), fn.lit(0)).cast("bigint").alias(name)
-                for name in _wait_names()
-            ),
-        )
-
-    def joins(seconds: int) -> Column:
-        return fn.col("tried_before") + seconds > time
-
-    def brought(name: str, seconds: int) -> Column:
-        return within[name] + fn.when(joins(seconds), between[name]).otherwise(0)
-
-    steps = [step(time, 1, **{f"{n}{suffix}": brought(n, s) for suffix, s in TRAILING.items() for n in WAITS})]
-    for suffix, seconds in TRAILING.items():
-        leaving = {f"{name}{suffix}": -within[name] for name in WAITS}
-        parting = {f"{name}{suffix}": fn.when(joins(seconds), -between[name]) for name in WAITS}
-        steps += [
-            step(time + seconds, 0, **leaving),
-            step(fn.coalesce(fn.col("tried_before") + seconds, time), 0, **parting),
-        ]
-    return fn.when(fn.col("first_try").isNotNull(), fn.array(*steps)).otherwise(fn.array(step(time, 1)))
-
-
-def _wait(ticks: Column) -> dict[str, Column]:
-    """What one wait adds."""
-    waits = {"waits": fn.lit(1), "waited": ticks, "waited_squared": ticks * ticks}
-    is_pause = ticks >= PAUSE_SECONDS * TICKS
+def _tries(rows: Arrays) -> Arrays:
+    """How many tries there are `before` each row and in all; and what the wait from each to the next one adds."""
+    is_try = rows["failed"] | rows["succeeded"]
+    tick = rows["tick"][is_try]
+    wait = np.diff(tick, append=tick[-1:])
+    waits = {"waits": np.ones_like(wait), "waited": wait, "waited_squared": wait * wait}
+    is_pause = wait >= PAUSE_SECONDS * TICKS
     pauses = zip(("pauses", "paused", "paused_squared"), waits.values(), strict=True)
-    return waits | {name: fn.when(is_pause, value).otherwise(0) for name, value in pauses}
+    return {"before": _running(is_try)} | waits | {name: values * is_pause for name, values in pauses}
 
 
-def _measures(suffix: str) -> dict[str, Column]:
-    def of(name: str) -> Column:
-        return fn.col(f"{name}{suffix}")
+def _waits(tries: Arrays, first: np.ndarray, end: np.ndarray) -> Arrays:
+    """What the waits between those tries add that lie from row `first` to before row `end`."""
+    first, end = tries["before"][first], tries["before"][end]
+    names = [name for name in tries if name != "before"]
+    # The last try's wait leads out of the span.
+    return _sums(tries, names, first, np.maximum(end - 1, first))
 
-    attempts, waits = of("failures") + of("successes"), of("waits")
-    mean = fn.when(waits > 0, of("waited") / waits).otherwise(0.0)
-    unproven, is_silent = of("failures") - of("explained"), (attempts == 0) & (of("users") == 0)
-    earlier_failures = of("failures") > fn.col("failures")
-    measures = {name: of(name) for name in COUNTS} | {
+
+def _after_failure(rows: Arrays, found: Windows) -> np.ndarray:
+    """For each window, how many of its tries succeeded after one that failed."""
+    failed = _running(rows["failed"])
+    first, end = found.span(1)
+    is_after = failed[:-1] > np.repeat(failed[first], end - first)
+    return _sums({"": rows["succeeded"] & is_after}, [""], first, end)[""]
+
+
+def _measures(span: Arrays) -> Arrays:
+    attempts, waits = span["failures"] + span["successes"], span["waits"]
+    is_silent = (attempts == 0) & (span["distinct_users"] == 0)
+    return {
         "attempts": attempts,
-        "failure_share": fn.when(attempts > 0, of("failures") / attempts).otherwise(0.0),
-        "distinct_users": of("users"),
-        "invalid_users": of("invalid"),
-        "unproven_users": of("users") - of("proven"),
-        "unproven_failures": unproven,
-        "unscheduled_failures": fn.when(_is_clock(), 0).otherwise(unproven),
-        "successes_after_failures": fn.when(earlier_failures, fn.col("successes")).otherwise(fn.col("after_failure")),
-        "distinct_hosts": of("hosts"),
-        "wait_mean": mean / TICKS,
-        "wait_variation": _variation(waits, of("waited"), of("waited_squared")),
-        "silent_events": fn.when(is_silent, of("events")).otherwise(0),
-        "silent_kinds": fn.when(is_silent, of("kinds")).otherwise(0),
-        "silent_hosts": fn.when(is_silent, of("hosts")).otherwise(0),
+        "failure_share": _ratio(span["failures"], attempts),
+        "distinct_hosts": span["hosts"],
+        "wait_mean": _ratio(span["waited"], waits) / TICKS,
+        "wait_variation": _variation(waits, span["waited"], span["waited_squared"]),
+        "silent_events": span["events"] * is_silent,
+        "silent_kinds": span["kinds"] * is_silent,
+        "silent_hosts": span["hosts"] * is_silent,
     }
-    return {f"{name}{suffix}": measure for name, measure in measures.items()}
 
 
-def _is_clock() -> Column:
+def _is_clock(day: Arrays) -> np.ndarray:
     """Whether the tries of the day come by a clock."""
-    pauses = fn.col("pauses_day")
-    few = fn.col("waits_day") <= CLOCK_TRIES * (pauses + 1)
-    variation = _variation(pauses, fn.col("paused_day"), fn.col("paused_squared_day"))
+    pauses = day["pauses"]
+    few = day["waits"] <= CLOCK_TRIES * (pauses + 1)
+    variation = _variation(pauses, day["paused"], day["paused_squared"])
     return (pauses >= CLOCK_PAUSES) & few & (variation < CLOCK_VARIATION)
 
 
-def _variation(number: Column, total: Column, squared: Column) -> Column:
+def _variation(number: np.ndarray, total: np.ndarray, squared: np.ndarray) -> np.ndarray:
     """The coefficient of variation, from a number of values, their total, and the total of their squares."""
-    mean = total / number
-    deviation = fn.sqrt(fn.greatest(squared / number - mean * mean, fn.lit(0.0)))
-    return fn.when((number > 1) & (total > 0), deviation / mean).otherwise(0.0)
+    mean = _ratio(total, number)
+    deviation = np.sqrt(np.maximum(_ratio(squared, number) - mean * mean, 0.0))
+    return np.where(number > 1, _ratio(deviation, mean), 0.0)
 
 
-def _at(a_try: Column) -> Column:
-    return fn.shiftright(a_try, 1)
+def _time_of_day(begin: np.ndarray) -> Arrays:
+    turn = (begin % DAY_SECONDS) * (2 * math.pi / DAY_SECONDS)
+    return {"day_sine": np.sin(turn), "day_cosine": np.cos(turn)}
 
 
-def _int(condition: Column) -> Column:
-    return condition.cast("int").cast("bigint")
+def _coded(values: pa.ChunkedArray) -> tuple[np.ndarray, pa.Array]:
+    """Values as numbers, and what these stand for."""
+    coded = values.dictionary_encode().combine_chunks()
+    return coded.indices.to_numpy().astype(np.int64), coded.dictionary
 
 
-def _sums(names) -> list[Column]:
-    return [fn.sum(name).alias(name) for name in names]
+def _changes(values: np.ndarray) -> np.ndarray:
+    """Whether each value is another than the one before; the first is."""
+    return np.append(True, values[1:] != values[:-1])[: len(values)]
+
+
+def _last(is_one: np.ndarray, places: np.ndarray, ids: np.ndarray) -> np.ndarray:
+    """The place of the last one of the same id up to each, itself included; far before all where there is none."""
+    number = np.arange(len(ids))
+    last = np.maximum.accumulate(np.where(is_one, number, -1))
+    first = np.maximum.accumulate(np.where(_changes(ids), number, 0))
+    return np.where(last >= first, places[last], -FAR)
+
+
+def _running(values: np.ndarray) -> np.ndarray:
+    """The sum of the values before each, and of all."""
+    return np.append(0, np.cumsum(values))
+
+
+def _sums(values: Arrays, names: Iterable[str], first: np.ndarray, end: np.ndarray) -> Arrays:
+    """Sums from `first` to before `end`. Running totals may overflow: what they differ by is right all the same."""
+    totals = {name: _running(values[name]) for name in names}
+    return {name: total[end] - total[first] for name, total in totals.items()}
+
+
+def _ratio(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
+    """One by the other, 0 where there is no whole."""
+    return np.divide(part, whole, out=np.zeros(len(whole)), where=whole > 0)

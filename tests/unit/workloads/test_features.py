@@ -4,8 +4,15 @@ from __future__ import annotations
 
 import math
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
+import pyarrow as pa
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from workloads.ssh_logs import features
+from workloads.ssh_logs.schemas import SPANS, WINDOW_SECONDS
 
 pytestmark = pytest.mark.spark
 
@@ -22,11 +29,9 @@ def event(minutes: float, outcome=None, user=None, valid=None, address="a", host
 
 def measure(spark, *events) -> dict[tuple[str, int], dict[str, float]]:
     """Features by address and minutes since noon."""
-    from workloads.ssh_logs.features import windows
-
     # In an order that is not that of time.
     frame = spark.createDataFrame(sorted(events, key=repr, reverse=True), EVENTS)
-    seconds = windows(frame).selectExpr("unix_seconds(window_start) AS begin", "*").collect()
+    seconds = features.windows(frame).selectExpr("unix_seconds(window_start) AS begin", "*").collect()
     return {(row["source_address"], (row["begin"] - int(NOON.timestamp())) // 60): row.asDict() for row in seconds}
 
 
@@ -119,3 +124,108 @@ def test_who_only_looks_is_silent(spark) -> None:
 
 def test_what_names_no_address_is_no_row(spark) -> None:
     assert measure(spark, event(1, address=None)) == {}
+
+
+# Seconds around the bounds of windows and spans, and micros around those of ticks.
+GAPS = (0, 1, 59, 60, 61, 599, 600, 601, 3_000, 3_599, 3_600, 3_601, 85_800, 86_399, 86_400, 86_401, 200_000)
+STARTS = (-172_800, 0, 1_772_582_400, 253_370_764_800)  # before 1970, then, now and in the year 9999
+SAID = st.fixed_dictionaries(
+    {
+        "address": st.integers(0, 2),
+        "gap": st.sampled_from(GAPS),
+        "micros": st.sampled_from([0, 9_999, 10_000, 999_999]),
+        "outcome": st.sampled_from(["failure", "success", None]),
+        "name": st.integers(0, 3),
+        "is_user": st.booleans(),
+        "is_invalid": st.booleans(),
+        "host": st.integers(0, 2),
+        "events": st.sampled_from([1, 1, 2, 2**31 - 1]),
+    }
+)
+
+
+def table(said: list[dict]) -> pa.Table:
+    """Events as Spark hands them to a worker."""
+    rows = [
+        {
+            **{name: one[name] for name in ("address", "micros", "host", "events", "is_user")},
+            "source_address": str(one["address"]),
+            "name": 2 * one["name"] + one["is_user"],
+            "is_invalid": one["is_user"] and one["is_invalid"],
+            "failed": one["outcome"] == "failure",
+            "succeeded": one["outcome"] == "success",
+        }
+        for one in said
+    ]
+    return pa.Table.from_pylist(rows)
+
+
+def within(said: list[dict], begin: int, seconds: int) -> dict[str, float]:
+    """What the measures of one address are by their definition: over the seconds that end with a window."""
+    end = begin + WINDOW_SECONDS
+    seen = [one for one in said if (end - seconds) * 1_000_000 <= one["micros"] < end * 1_000_000]
+    users = {one["name"] for one in seen if one["is_user"]}
+    proven = {one["name"] for one in seen if one["is_user"] and one["outcome"] == "success"}
+    failed = [one for one in seen if one["outcome"] == "failure"]
+    tries = sorted((one["micros"] // 10_000, one["outcome"] == "success") for one in seen if one["outcome"])
+    waits = [after - before for (before, _), (after, _) in pairwise(tries)]
+    mean = sum(waits) / len(waits) if waits else 0
+    deviation = math.sqrt(max(sum(wait * wait for wait in waits) / len(waits) - mean * mean, 0)) if waits else 0
+    is_silent = not tries and not users
+    return {
+        "events": sum(one["events"] for one in seen),
+        "attempts": sum(one["events"] for one in seen if one["outcome"]),
+        "failures": sum(one["events"] for one in failed),
+        "distinct_users": len(users),
+        "invalid_users": len({one["name"] for one in seen if one["is_user"] and one["is_invalid"]}),
+        "unproven_users": len(users - proven),
+        "unproven_failures": sum(one["events"] for one in failed if not (one["is_user"] and one["name"] in proven)),
+        "distinct_hosts": len({one["host"] for one in seen}),
+        "wait_mean": mean / 100,
+        "wait_variation": deviation / mean if mean and len(waits) > 1 else 0,
+        "silent_events": is_silent * sum(one["events"] for one in seen),
+        "silent_kinds": is_silent * len({one["name"] for one in seen}),
+        "silent_hosts": is_silent * len({one["host"] for one in seen}),
+    }
+
+
+@settings(deadline=None)
+@given(start=st.sampled_from(STARTS), said=st.lists(SAID, min_size=1, max_size=25), order=st.randoms())
+def test_measures_are_what_they_are_defined_as(start, said, order) -> None:
+    for one in said:
+        start += one.pop("gap")
+        one["micros"] += start * 1_000_000
+    order.shuffle(said)
+    found = features.measured(table(said)).to_pylist()
+    named = {(one["address"], one["micros"] // (WINDOW_SECONDS * 1_000_000) * WINDOW_SECONDS) for one in said}
+    begins = [(int(row["source_address"]), row["window_start"].timestamp()) for row in found]
+    assert sorted(begins) == sorted(named) == sorted(set(begins))
+    for row, (address, begin) in zip(found, begins, strict=True):
+        mine = [one for one in said if one["address"] == address]
+        for suffix, seconds in SPANS.items():
+            for name, value in within(mine, int(begin), seconds).items():
+                assert row[f"{name}{suffix}"] == value, (name, suffix)
+
+
+@settings(deadline=None)
+@given(st.lists(SAID, min_size=1, max_size=25))
+def test_addresses_are_measured_as_if_each_were_alone(said) -> None:
+    moment = 0
+    for one in said:
+        moment += one.pop("gap")
+        one["micros"] += moment * 1_000_000
+    together = features.measured(table(said)).to_pylist()
+    alone = [
+        row
+        for address in {one["address"] for one in said}
+        for row in features.measured(table([one for one in said if one["address"] == address])).to_pylist()
+    ]
+    assert sorted(map(repr, together)) == sorted(map(repr, alone))
+
+
+def test_successes_come_after_failures_of_the_same_moment(spark) -> None:
+    before = [event(0, "success", "ann"), event(1, "failure", "bob")]
+    at_once = [event(1, "failure", "bob", address="b"), event(1, "success", "ann", address="b", times=3)]
+    found = measure(spark, *before, *at_once, event(11, "success", "bob", times=2))
+    assert [found[key]["successes_after_failures"] for key in (("a", 0), ("b", 0), ("a", 10))] == [0, 1, 0]
+    assert found["a", 10]["successes_after_failures_hour"] == 2

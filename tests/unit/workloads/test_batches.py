@@ -1,0 +1,45 @@
+"""Batches are cut where what belongs together ends."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from workloads.lakehouse.batches import whole_groups
+
+
+@settings(deadline=None)
+@given(
+    keys=st.lists(st.integers(-3, 3) | st.integers(-(2**63), 2**63 - 1), max_size=40).map(sorted),
+    cuts=st.lists(st.integers(0, 40), max_size=10).map(sorted),
+    rows=st.integers(1, 12),
+)
+def test_groups_stay_whole_and_nothing_is_lost(keys, cuts, rows) -> None:
+    table = pa.table({"key": pa.array(keys, pa.int64()), "number": range(len(keys))})
+    bounds = zip([0, *cuts], [*cuts, len(keys)], strict=True)
+    batches = [table.slice(first, end - first).combine_chunks() for first, end in bounds]
+    empty = pa.RecordBatch.from_pylist([], schema=table.schema)
+    found = list(whole_groups([part for one in batches for part in one.to_batches() or [empty]], "key", rows))
+    assert [number for part in found for number in part["number"].to_pylist()] == list(range(len(keys)))
+    assert len({key for part in found for key in pc.unique(part["key"]).to_pylist()}) == sum(
+        len(pc.unique(part["key"])) for part in found
+    )
+    assert all(part.num_rows >= rows for part in found[:-1])
+
+
+@pytest.mark.parametrize("size", [1, 2])
+def test_a_group_is_handed_on_as_soon_as_the_next_one_begins(size) -> None:
+    keys = [1] * 4 + [2] * 6 + [3] * 2 + [4] * 8
+    taken = 0
+
+    def batches():
+        nonlocal taken
+        for first in range(0, len(keys), size):
+            taken += size
+            yield pa.record_batch({"key": pa.array(keys[first : first + size], pa.int64())})
+
+    found = [(part["key"].to_pylist(), taken) for part in whole_groups(batches(), "key", 1)]
+    assert found == [([1] * 4, 4 + size), ([2] * 6, 10 + size), ([3] * 2, 12 + size), ([4] * 8, 20)]
