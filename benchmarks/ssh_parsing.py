@@ -223,15 +223,16 @@ def reads(text: str, entries: set[str]) -> bool:
 
 def sshd_messages(path: Path) -> Iterator[str]:
     """The messages of sshd in a log, with their wrappers."""
+    import pyarrow as pa
+
     from workloads.ssh_logs import header
 
-    rfc5424, head = messages.compiled(header.RFC5424), messages.compiled(header.HEAD)
-    for raw in path.read_bytes().split(b"\n"):
-        line = rfc5424.sub(r"\1 \2 \3[\4]: \5", raw.decode(errors="replace").rstrip(" \t\r"))
-        if found := head.match(line):
-            process, message = found[header.PROCESS + 1] or "", found[header.MESSAGE + 1]
-            if process.rpartition("/")[2] in header.DAEMONS and not DEBUG.match(message):
-                yield message
+    texts = [raw.decode(errors="replace") for raw in path.read_bytes().split(b"\n")]
+    unknown = {"raw": pa.nulls(len(texts), pa.binary()), "not_after": pa.nulls(len(texts), pa.timestamp("us", "UTC"))}
+    heads = header.read(pa.record_batch({"text": pa.array(texts, pa.string()), **unknown}), "UTC", 0)
+    for message in heads.filter(heads["is_sshd"])["message"].to_pylist():
+        if not DEBUG.match(message):
+            yield message
 
 
 def elsewhere_table(logs: Sequence[Path], missed: bool) -> Table:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pyspark.sql import Column, DataFrame
+from pyspark.sql import Column
 from pyspark.sql import functions as fn
 
 # What splits the raw files into lines is in none of them.
@@ -35,13 +35,3 @@ def literal(text: str) -> str:
     """Text as a literal of Spark SQL."""
     escaped = text.replace("\\", "\\\\").replace("'", "\\'").replace(SEPARATOR, "\\n")
     return f"'{escaped}'"
-
-
-def settled(frame: DataFrame) -> DataFrame:
-    """The same rows; what is asked of their columns afterwards no longer reaches into how they are computed.
-
-    Spark moves a filter to the source by writing out every column that it names, so that a filter on the last of many
-    columns that build on each other repeats the first ones manifold. It does not move one past a column that is not
-    deterministic, such as the number of the partition.
-    """
-    return frame.withColumn("partition", fn.spark_partition_id()).where("partition >= 0").drop("partition")

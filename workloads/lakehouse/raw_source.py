@@ -6,7 +6,7 @@ A file that grows meanwhile is read as far as the survey saw it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
@@ -14,11 +14,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql.types import StructType
 
 from workloads.lakehouse.raw_files import RANGE_BYTES, DamagedGzipError, RawFile, gunzip, whole_lines
 
 BATCH_LINES = 10_000
-PLAIN_BYTES = 4_096  # the longest line that may be left out by its pattern
 
 SCHEMA = "file STRING, line BIGINT, position BIGINT, raw BINARY, text STRING, damaged_text BOOLEAN"
 ARROW = pa.schema(
@@ -33,24 +33,30 @@ ARROW = pa.schema(
 )
 
 
-def read(spark: SparkSession, files: Iterable[RawFile], leave_out: str | None = None) -> DataFrame:
+def read(
+    spark: SparkSession,
+    files: Iterable[RawFile],
+    made_of: Callable[[pa.RecordBatch], pa.RecordBatch] | None = None,
+    schema: str | StructType = SCHEMA,
+) -> DataFrame:
     """All lines of `files`, without their `\\n`: file, line (from 1), byte position in the decompressed file, and text.
 
     A line that is no UTF-8 comes with its bytes, too; its text shows what is none as `\\xNN`, `damaged_text` says so.
-    With `leave_out` (RE2), short lines that match it may be left out: whoever looks for others need not see them.
+    `made_of` turns lines of one file, one or more, into what is wanted of them, of the `schema` given, where they are
+    read: so that Spark need not hand them to Python once more.
     """
     plan = _plan(files)
     if not plan:
-        return spark.createDataFrame([], SCHEMA)
+        return spark.createDataFrame([], schema)
 
     def lines(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for batch in batches:
             for number in batch.column(0).to_pylist():
                 for piece in plan[number]:
-                    for found in _read(piece):
-                        yield found if leave_out is None else _others(found, leave_out)
+                    found = _read(piece)
+                    yield from found if made_of is None else map(made_of, found)
 
-    return spark.range(0, len(plan), numPartitions=len(plan)).mapInArrow(lines, SCHEMA)
+    return spark.range(0, len(plan), numPartitions=len(plan)).mapInArrow(lines, schema)
 
 
 def _plan(files: Iterable[RawFile]) -> list[list[dict]]:
@@ -84,13 +90,6 @@ def _read(piece: dict) -> Iterator[pa.RecordBatch]:
             part = slice(first, first + BATCH_LINES)
             yield _batch(piece["file"], lines[part], starts[part] + position, line + first)
         position, line = position + len(block), line + len(lines)
-
-
-def _others(lines: pa.RecordBatch, pattern: str) -> pa.RecordBatch:
-    """The lines that are long or do not match."""
-    text = lines.column("text")
-    short = pc.less_equal(pc.binary_length(text), PLAIN_BYTES)
-    return lines.filter(pc.invert(pc.and_(short, pc.match_substring_regex(text, pattern))))
 
 
 def _blocks(piece: dict) -> Iterator[bytes]:

@@ -8,13 +8,16 @@ fixes the year of times that name none.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+import pyarrow as pa
+import pyarrow.compute as pc
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as fn
+from pyspark.sql.types import StructType
 
 from workloads.lakehouse import exports, quarantine, raw_files, raw_source, tables
 from workloads.lakehouse.errors import TaskError
@@ -136,7 +139,7 @@ def _ingest(
         else:
             tables.replace_where(task.marked(rows), task.lake, table, tables.among("file", stale))
 
-    put(RECORDS, records(header.parse(_lines(task.spark, new), zone, year)))
+    put(RECORDS, records(task.spark, new, zone, year))
     kept = _held(task)
     # Only files that hold more lines than gave records are read once more for the others.
     short = [ingest for ingest in new if ingest.inputs > kept.get(ingest.file.name, Held("")).records]
@@ -182,19 +185,31 @@ def plan(files: Iterable[RawFile], manifest: Iterable[dict], ingest_time: dateti
     return ingests
 
 
-def records(parsed: DataFrame) -> DataFrame:
-    """Parsed lines that break no rule."""
-    return parsed.where("rule IS NULL")
+def records(spark: SparkSession, ingests: list[Ingest], time_zone: str, year: int) -> DataFrame:
+    """Lines of these files that break no rule."""
+    schema, identified = _content(RECORDS), _identify(ingests)
+
+    def read(lines: pa.RecordBatch) -> pa.RecordBatch:
+        parsed = header.read(identified(lines), time_zone, year)
+        return parsed.filter(parsed["rule"].is_null()).select(schema.names)
+
+    return raw_source.read(spark, [ingest.file for ingest in ingests], read, schema)
 
 
 def rejected(spark: SparkSession, ingests: list[Ingest], time_zone: str, year: int) -> DataFrame:
     """Lines of these files that break a rule, and a row for each damaged file."""
+    columns = _content(QUARANTINE).names
     if not ingests:
-        return spark.createDataFrame([], tables.schema(QUARANTINE)).select(*_held_columns())
-    doubtful = _lines(spark, ingests, leave_out=header.SOUND)
-    parsed = header.parse(doubtful, time_zone, year).where("rule IS NOT NULL")
-    bytes_kept = parsed.withColumn("raw", fn.coalesce("raw", fn.encode("text", "UTF-8")))
-    lines = quarantine.explain(bytes_kept, header.RULES).select(*_held_columns())
+        return spark.createDataFrame([], _content(QUARANTINE))
+    schema, identified = f"{raw_source.SCHEMA}, record_id STRING, rule STRING", _identify(ingests)
+
+    def read(lines: pa.RecordBatch) -> pa.RecordBatch:
+        parsed = header.read(header.doubtful(identified(lines)), time_zone, year)
+        return parsed.filter(parsed["rule"].is_valid()).select([*raw_source.ARROW.names, "record_id", "rule"])
+
+    broken = raw_source.read(spark, [ingest.file for ingest in ingests], read, schema)
+    bytes_kept = broken.withColumn("raw", fn.coalesce("raw", fn.encode("text", "UTF-8")))
+    lines = quarantine.explain(bytes_kept, header.RULES).select(*columns)
     damaged = [
         (f"{i.file_id}:damage", "damaged-gzip", f"{header.RULES['damaged-gzip']}: {i.file.damage}", i.file.name)
         for i in ingests
@@ -204,16 +219,23 @@ def rejected(spark: SparkSession, ingests: list[Ingest], time_zone: str, year: i
     return lines.unionByName(whole, allowMissingColumns=True)
 
 
-def _held_columns() -> list[str]:
-    return [column.name for column in QUARANTINE.columns if not column.audit]
+def _content(table: Table) -> StructType:
+    """The columns of a table without those that tell of runs."""
+    fields = {field.name: field for field in tables.schema(table)}
+    return StructType([fields[name] for name in table.content])
 
 
-def _lines(spark: SparkSession, ingests: list[Ingest], leave_out: str | None = None) -> DataFrame:
-    """Raw lines with their record id, and what fixes the year of a time that names none."""
-    known = [(i.file.name, i.file_id, i.first_ingested_at + CLOCKS_DIFFER_BY) for i in ingests]
-    files = spark.createDataFrame(known, "file STRING, file_id STRING, not_after TIMESTAMP")
-    lines = raw_source.read(spark, [ingest.file for ingest in ingests], leave_out).join(fn.broadcast(files), "file")
-    return lines.withColumn("record_id", fn.concat_ws(":", "file_id", "position")).drop("file_id")
+def _identify(ingests: list[Ingest]) -> Callable[[pa.RecordBatch], pa.RecordBatch]:
+    """Adds to lines of one file their record id, and what fixes the year of a time that names none."""
+    known = {i.file.name: (i.file_id, i.first_ingested_at + CLOCKS_DIFFER_BY) for i in ingests}
+
+    def identified(lines: pa.RecordBatch) -> pa.RecordBatch:
+        file_id, not_after = known[lines["file"][0].as_py()]
+        ids = pc.binary_join_element_wise(file_id, lines["position"].cast(pa.string()), ":")
+        until = pa.repeat(pa.scalar(not_after, pa.timestamp("us", "UTC")), len(ids))
+        return lines.append_column("record_id", ids).append_column("not_after", until)
+
+    return identified
 
 
 def _manifest(task: TaskContext) -> list[dict]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from datetime import UTC, datetime
 
 import pyarrow as pa
@@ -11,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from workloads.ssh_logs import header
 from workloads.ssh_logs.generate import generate
 from workloads.ssh_logs.header import RULES, SOUND
 
@@ -25,8 +25,6 @@ def parsed(
 ) -> list[dict]:
     """What `header.parse` makes of these lines, in their order; `time` is in UTC."""
     from pyspark.sql import functions as fn
-
-    from workloads.ssh_logs import header
 
     rows = [(n, None, raw.decode("utf-8", "backslashreplace"), False, not_after) for n, raw in enumerate(lines)]
     frame = spark.createDataFrame(
@@ -130,13 +128,75 @@ def test_times_without_a_zone_are_of_the_log_s_zone(spark) -> None:
     assert [row["time"] for row in rows] == ["2026-06-14 13:16:01", "2026-06-14 13:16:01", "2026-06-14 15:16:01"]
 
 
-def test_reading_a_head_spells_out_no_column_twice(spark) -> None:
-    """A filter on the result must not repeat the patterns: such plans grew beyond what Java compiles."""
-    from workloads.ssh_logs import header
+def read(texts: list[str], time_zone: str = "UTC", year: int = 0) -> list[dict]:
+    """What `header.read` makes of these lines, without Spark."""
+    count = len(texts)
+    columns = {
+        "raw": pa.nulls(count, pa.binary()),
+        "text": pa.array(texts, pa.string()),
+        "not_after": pa.array([NOT_AFTER] * count, pa.timestamp("us", "UTC")),
+    }
+    return header.read(pa.record_batch(columns), time_zone, year).to_pylist()
 
-    frame = spark.createDataFrame([], "line BIGINT, raw BINARY, text STRING, damaged_text BOOLEAN, not_after TIMESTAMP")
-    plan = header.parse(frame, "UTC", 0).where("rule IS NULL")._jdf.queryExecution().optimizedPlan()
-    assert json.dumps(plan.toString()).count("Jan|Feb") == 1
+
+@pytest.mark.parametrize(
+    ("head", "time_zone", "utc"),
+    [
+        ("2026-10-25T02:30:00", "Europe/Berlin", "2026-10-25 00:30:00"),  # twice: the earlier
+        ("2026-03-29T02:30:00", "Europe/Berlin", "2026-03-29 01:30:00"),  # skipped: as if the clocks had not yet been
+        ("2026-03-29T01:59:59", "Europe/Berlin", "2026-03-29 00:59:59"),
+        ("2026-03-29T03:00:00", "Europe/Berlin", "2026-03-29 01:00:00"),
+        ("Apr  5 01:45:00", "Australia/Lord_Howe", "2026-04-04 14:45:00"),  # by half an hour, at 02:00
+        ("2100-07-01T12:00:00", "Europe/Berlin", "2100-07-01 10:00:00"),
+        ("1850-07-01T12:00:00", "Europe/Berlin", "1850-07-01 11:06:32"),
+        ("Jan  1 00:30:00", "Asia/Tokyo", "2025-12-31 15:30:00"),
+        ("Nov 22 17:00:00", "Asia/Tokyo", "2026-11-22 08:00:00"),
+        ("Nov 22 17:00:01", "Asia/Tokyo", "2025-11-22 08:00:01"),
+        ("Jun 14 15:16:60", "UTC", "2026-06-14 15:17:00"),
+        ("Jun 14 15:16:60.1", "UTC", None),
+        ("2026-06-14T15:16:60Z", "UTC", None),
+        ("2026-06-14T15:16:01+18:00", "UTC", "2026-06-13 21:16:01"),
+        ("2026-06-14T15:16:01-18:01", "UTC", None),
+        ("2026-06-14T15:16:01+1760", "UTC", None),
+        ("2026-00-14T15:16:01Z", "UTC", None),
+    ],
+)
+def test_times_are_those_of_their_zone(head: str, time_zone: str, utc: str | None) -> None:
+    (row,) = read([f"{head} h sshd[1]: x"], time_zone)
+    assert row["event_time"] == (utc and datetime.fromisoformat(f"{utc}+00:00"))
+    assert row["event_date"] == (utc and datetime.fromisoformat(utc).date())
+    assert (row["rule"], row["message"]) == (None if utc else "bad-time", "x")
+
+
+@pytest.mark.parametrize(
+    ("fraction", "micros"), [(".5", 500_000), (",000001", 1), (".1234567", 123_456), (".999999999", 999_999)]
+)
+def test_fractions_are_kept_up_to_microseconds(fraction: str, micros: int) -> None:
+    (row,) = read([f"2026-06-14T15:16:01{fraction}Z h sshd[1]: x"])
+    assert row["event_time"].microsecond == micros
+
+
+@pytest.mark.parametrize(
+    ("rest", "host", "process", "pid", "message"),
+    [
+        (f"h {'n' * 128}: x", "h", "n" * 128, None, "x"),
+        (f"h {'n' * 129}: x", "h", None, None, f"{'n' * 129}: x"),
+        (f"h {'é' * 128}[7]: x", "h", "é" * 128, 7, "x"),
+        ("auth.info sshd[7]: x", None, "sshd", 7, "x"),
+        ("h auth.info sshd[7]: x", "h", "sshd", 7, "x"),
+        ("auth.informational sshd[7]: x", "auth.informational", "sshd", 7, "x"),
+        ("fe80::1 sshd[-]: x", "fe80::1", "sshd", None, "x"),
+        ("h sshd[12345678901]: x", "h", None, None, "sshd[12345678901]: x"),
+        ("h sshd()[7]:x", "h", "sshd", 7, "x"),
+        ("h a\x0bb: x", "h", None, None, "a\x0bb: x"),
+        ("  2015", None, None, None, "2015"),
+        ("2015x sshd: ", "2015x", "sshd", None, ""),
+    ],
+)
+def test_what_follows_the_time(rest: str, host: str, process: str, pid: int, message: str) -> None:
+    (row,) = read([f"Jun 14 15:16:01 {rest}"])
+    found = tuple(row[name] for name in ("rule", "host", "process", "pid", "message"))
+    assert found == (None, host, process, pid, message)
 
 
 PIECES = (
@@ -199,3 +259,21 @@ def test_most_lines_are_sound_at_a_glance() -> None:
     texts = [line.decode("utf-8", "backslashreplace").encode() for line in lines]
     assert sum(map(is_sound, texts)) > 0.8 * len(texts)
     assert all(is_sound(line.encode()) for line in SOUND_LINES)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.text(max_size=60) | changed().map(bytes.decode), max_size=30), st.sampled_from((0, 2025)))
+def test_whatever_the_lines_each_is_a_record_or_breaks_a_rule(texts: list[str], year: int) -> None:
+    rows = read(texts, "Europe/Berlin", year)
+    assert [row["text"] for row in rows] == texts
+    for row in rows:
+        assert (row["rule"] is None) == (row["event_time"] is not None), row
+        assert row["rule"] in {None, *RULES}
+        if row["message"] is not None and not row["text"].startswith("<"):
+            assert row["text"].rstrip(" \t\r").endswith(row["message"])
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.lists(changed().map(bytes.decode), min_size=2, max_size=8))
+def test_a_line_is_read_alike_whatever_stands_beside_it(texts: list[str]) -> None:
+    assert read(texts) == [row for text in texts for row in read([text])]
