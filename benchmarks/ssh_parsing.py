@@ -96,7 +96,7 @@ def read_message(text: str) -> Parsed | None:
     """What the catalogue makes of a message with its wrappers; none if it lacks it."""
     wrapped = messages.compiled(messages.REPEATED).match(text)
     inner = wrapped[2] if wrapped else text
-    bare = messages.compiled(messages.PREAUTH).sub("", inner)
+    bare = inner.removesuffix(messages.PREAUTH)
     found = messages.find(bare)
     if found is None:
         return None

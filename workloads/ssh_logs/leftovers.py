@@ -17,6 +17,7 @@ from pyspark.sql import functions as fn
 from workloads.ssh_logs.schemas import EVENTS, LEFTOVERS
 
 if TYPE_CHECKING:
+    import pyarrow as pa
     from pyspark.sql import Column, DataFrame
 
     from workloads.lakehouse.task import TaskContext
@@ -41,11 +42,13 @@ MASKS = (
 )
 
 
-def masked(message: Column) -> Column:
-    """The message with `<*>` for addresses, numbers and what is quoted."""
+def masked(texts: pa.Array) -> pa.Array:
+    """The messages with `<*>` for addresses, numbers and what is quoted."""
+    import pyarrow.compute as pc
+
     for pattern in MASKS:
-        message = fn.regexp_replace(message, pattern, MARK)
-    return message
+        texts = pc.replace_substring_regex(texts, pattern, MARK)
+    return texts
 
 
 def bounded(leftovers: DataFrame, column: str) -> list[str]:

@@ -1,6 +1,7 @@
 """The catalogue of messages, `messages.toml`: templates, and the patterns that they stand for.
 
-The patterns mean the same to Java and to Python: bounded by the ends of the message, no group repeated.
+The patterns mean the same to RE2, which Arrow reads batches with, and to Python: bounded by the ends of the message, no
+group repeated, characters of ASCII only.
 """
 
 from __future__ import annotations
@@ -18,18 +19,19 @@ CATALOGUE = Path(__file__).with_name("messages.toml")
 
 WILDCARD = "<*>"
 # What stands around messages: syslog's word for repetitions, and OpenSSH's for what happened before the login.
-REPEATED = r"(?s)\Amessage repeated (\d{1,6}) times: \[ ?(.*?) ?\]\z"
-PREAUTH = r" \[preauth\]\z"
+REPEATED = r"(?s)\Amessage repeated (?P<times>\d{1,6}) times: \[ ?(?P<inner>.*?) ?\]\z"
+PREAUTH = " [preauth]"
 FIELDS = ("user", "address", "port", "method", "reason", "key")
+_NO_BLANK = r"[^\s\x0b]"  # to RE2 alone, \s lacks the vertical tab
 PLACEHOLDERS = {
     "user": ".*",  # what somebody typed, or nothing; of what looks like the rest of the message, the last is
-    "address": r"\S*",
+    "address": rf"{_NO_BLANK}*",
     "port": r"\d{1,5}",
     "method": r"[\w/.-]{1,64}",
     "reason": ".*?",
     "key": r"[\w+/=:-]{8,}",  # SHA256:…, or the MD5 sum in hexadecimal of before 6.8
-    "word": r"\S+",
-    "maybe": r"\S*",
+    "word": rf"{_NO_BLANK}+",
+    "maybe": rf"{_NO_BLANK}*",
     "number": r"\d+",
     "text": ".*",
 }
@@ -115,7 +117,7 @@ def _common(texts: Iterable[str]) -> str:
 
 def find(text: str) -> tuple[Message, dict[str, str]] | None:
     """The entry that reads a message, without its wrappers, and its fields; none if the catalogue lacks it."""
-    node = _catalogue_tree()
+    node = catalogue_tree()
     while isinstance(node, Fork):
         node = next((below for beginning, below in node.branches if text.startswith(beginning)), node.otherwise)
     for entry in node:
@@ -125,14 +127,15 @@ def find(text: str) -> tuple[Message, dict[str, str]] | None:
 
 
 @cache
-def _catalogue_tree() -> Fork | tuple[Message, ...]:
+def catalogue_tree() -> Fork | tuple[Message, ...]:
+    """The whole catalogue by how messages begin."""
     return tree(catalogue())
 
 
 @cache
 def compiled(pattern: str) -> re.Pattern[str]:
-    """A pattern of the catalogue, for Python: its end of text is written otherwise than Java's."""
-    return re.compile(pattern.replace(r"\z", r"\Z"))
+    """A pattern of the catalogue, for Python: its end of text is written otherwise than RE2's."""
+    return re.compile(pattern.replace(r"\z", r"\Z"), re.ASCII)
 
 
 def fingerprint() -> str:
@@ -159,11 +162,11 @@ def message(
         if name not in FIELDS:
             return PLACEHOLDERS[name]
         fields.append(name)
-        return f"({PLACEHOLDERS[name]})"
+        return f"(?P<{name}>{PLACEHOLDERS[name]})"
 
     constants = _SPECIAL.sub(r"\\\1", template).replace(" ", " +")
     pattern = _PLACEHOLDER.sub(group, constants)
     # What may be empty at the end has lost the blank before it to whoever takes off trailing blanks.
-    pattern = re.sub(r" \+(\(?\.\*\??\)?)\Z", r" *\1", pattern)
+    pattern = re.sub(r" \+((?:\(\?P<\w+>)?\.\*\??\)?)\Z", r" *\1", pattern)
     shown = _PLACEHOLDER.sub(WILDCARD, template)
     return Message(id, shown, rf"(?s)\A{pattern}\z", tuple(fields), outcome, method, reason, user_valid, listener)

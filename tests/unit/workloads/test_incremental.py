@@ -12,7 +12,6 @@ import pytest
 from workloads.lakehouse import tables
 from workloads.lakehouse import task as task_entry
 from workloads.lakehouse.errors import TaskError
-from workloads.ssh_logs import messages
 
 pytestmark = pytest.mark.spark
 
@@ -20,14 +19,6 @@ INGEST_TIME = datetime(2026, 11, 21, 8, 0, tzinfo=UTC)
 HEAD = "Dec {day:2} {clock} h sshd[{pid}]: "
 WITH_GOLD = ("bronze", "silver", "gold")
 PLACE = {"file", "line", "position", "record_id"}
-
-
-@pytest.fixture(autouse=True)
-def few_messages(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The messages of these logs alone: planning the whole catalogue would take Spark longer than all else here."""
-    said = ("Accepted", "Invalid user", "pam_unix", "Failed", "Connection closed")
-    few = tuple(entry for entry in messages.catalogue() if entry.start.startswith(said))
-    monkeypatch.setattr(messages, "catalogue", lambda: few)
 
 
 @pytest.fixture

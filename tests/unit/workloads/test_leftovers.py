@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -67,17 +68,20 @@ def test_forms_get_shared_templates_and_events_show_them(spark) -> None:
     from pyspark.sql import functions as fn
 
     messages = ["Session 7 of 'anna' from 10.0.0.1", '[0x1f] fe80::1 "a b"', "plain", "Session 8 of 'x' from 10.0.0.2"]
+    masked = leftovers.masked(pa.array(messages)).to_pylist()
     rows = [
-        (text, text == "plain", 2 if text[0] == "[" else 1, f"2026-03-02 08:00:0{n}") for n, text in enumerate(messages)
+        (text, form, text == "plain", 2 if text[0] == "[" else 1, f"2026-03-02 08:00:0{n}")
+        for n, (text, form) in enumerate(zip(messages, masked, strict=True))
     ]
-    frame = spark.createDataFrame(rows, "message STRING, known BOOLEAN, repeat_count INT, moment STRING")
+    columns = "message STRING, event_template STRING, known BOOLEAN, repeat_count INT, moment STRING"
+    frame = spark.createDataFrame(rows, columns)
     events = frame.select(
         "message",
         "repeat_count",
         "known",
         fn.col("moment").cast("timestamp").alias("event_time"),
-        leftovers.masked(fn.col("message")).alias("event_template"),
-        leftovers.event_id_of(leftovers.masked(fn.col("message"))).alias("event_id"),
+        "event_template",
+        leftovers.event_id_of(fn.col("event_template")).alias("event_id"),
         fn.lit(False).alias("is_sshd"),
     )
     forms = leftovers.forms(events)

@@ -115,20 +115,6 @@ def test_the_tree_finds_what_all_entries_tried_in_order_find() -> None:
         assert found is first
 
 
-@pytest.mark.spark
-def test_patterns_mean_the_same_to_java(spark) -> None:
-    from pyspark.sql import functions as fn
-
-    rows = []
-    for one in FORMATS:
-        text = one.message(EXAMPLES | {"user": HOSTILE[5]})
-        entry, fields = messages.find(text) or pytest.fail(text)
-        rows += [(text, entry.pattern, number, value) for number, value in enumerate(fields.values(), 1)]
-    frame = spark.createDataFrame(rows, "text string, pattern string, number int, value string").coalesce(1)
-    java = fn.expr("regexp_extract(text, pattern, number)")
-    assert frame.where(~java.eqNullSafe(fn.col("value")) | ~fn.expr("text rlike pattern")).collect() == []
-
-
 @pytest.mark.real_data
 def test_a_real_log_is_read_as_its_truth_says(real_data) -> None:
     from benchmarks import ssh_parsing

@@ -1,0 +1,166 @@
+"""What messages say, many at once, by Arrow's kernels: RE2 matches the patterns of the catalogue."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from functools import cache
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from workloads.ssh_logs import leftovers, messages
+from workloads.ssh_logs.messages import FIELDS, PREAUTH, REPEATED, WILDCARD, Fork, Message
+from workloads.ssh_logs.schemas import EVENTS
+from workloads.ssh_logs.sessions import Sessions, chunks
+
+# Its offsets are of 64 bits: what is masked may be longer than what was said.
+TEXT = pa.large_string()
+COLUMNS = tuple(column.name for column in EVENTS.columns)
+
+
+def events(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """The events that records tell of, which come sorted by session and time (see `sessions`), with the
+    columns of the table of events."""
+    known = Sessions()
+    for chunk in chunks(batches):
+        told = read(chunk["message"], chunk["is_sshd"])
+        named, none = told["source_address"], pa.scalar(None, TEXT)
+        # All that the listener says has one process id, about one address after another.
+        in_session = pc.and_not(pc.and_(chunk["is_sshd"], chunk["pid"].is_valid()), told["listener"].fill_null(False))
+        carried = known.addresses(chunk, pc.if_else(in_session, named, none))
+        source = pc.coalesce(named, pc.if_else(in_session, carried, none))
+        told |= {"source_address": source, "address_carried": pc.and_(named.is_null(), source.is_valid())}
+        yield pa.record_batch({name: told[name] if name in told else chunk[name] for name in COLUMNS})
+
+
+def read(said: pa.Array, is_sshd: pa.Array) -> dict[str, pa.Array]:
+    """The columns of events that messages tell of by themselves, and `listener`, which is null without an entry.
+
+    Only what sshd says is looked up in the catalogue. What a field holds nothing of is null.
+    """
+    bare, preauth, times = _unwrapped(said.cast(TEXT))
+    entry, fields = _fields(bare, np.flatnonzero(pc.and_(is_sshd.fill_null(False), bare.is_valid())))
+    event_id, template = _kinds(bare, entry, preauth, np.asarray(times.is_valid()))
+    return {
+        "event_id": event_id,
+        "event_template": template,
+        "known": pa.array(entry >= 0),
+        "repeat_count": times.fill_null(1),
+        "outcome": _of_entry("outcome", entry),
+        "user": fields["user"],
+        "user_valid": _of_entry("user_valid", entry),
+        "source_address": fields["address"],
+        "source_port": fields["port"].cast(pa.int32()),
+        "method": pc.coalesce(fields["method"], _of_entry("method", entry)),
+        "key_fingerprint": fields["key"],
+        "reason": pc.coalesce(fields["reason"], _of_entry("reason", entry)),
+        "listener": _of_entry("listener", entry),
+    }
+
+
+def _unwrapped(said: pa.Array) -> tuple[pa.Array, np.ndarray, pa.Array]:
+    """The messages without wrappers, whether they were of before the login, and how often where they were repeated."""
+    times, bare = pa.nulls(len(said), pa.int32()), said
+    repeated = np.asarray(pc.match_substring_regex(said, REPEATED).fill_null(False))
+    if repeated.any():
+        found = pc.extract_regex(said.filter(repeated), REPEATED)
+        times = pc.replace_with_mask(times, repeated, found.field("times").cast(pa.int32()))
+        bare = pc.replace_with_mask(bare, repeated, found.field("inner"))
+    preauth = np.asarray(pc.ends_with(bare, PREAUTH).fill_null(False))
+    short = pc.binary_slice(bare.filter(preauth).cast(pa.large_binary()), 0, -len(PREAUTH)).cast(TEXT)
+    return pc.replace_with_mask(bare, preauth, short), preauth, times
+
+
+def _fields(bare: pa.Array, sshd: np.ndarray) -> tuple[np.ndarray, dict[str, pa.Array]]:
+    """The number of the entry that reads each message, -1 where there is none, and what its fields hold."""
+    number = {entry.id: number for number, entry in enumerate(messages.catalogue())}
+    entries = np.full(len(bare), -1)
+    parts = {name: [(np.empty(0, int), pa.array([], TEXT))] for name in FIELDS}
+    for entry, rows, groups in _matches(bare.take(pa.array(sshd)), sshd, messages.catalogue_tree()):
+        entries[rows] = number[entry.id]
+        for name, values in zip(entry.fields, groups, strict=True):
+            parts[name].append((rows, values))
+    return entries, {name: _placed(len(bare), found) for name, found in parts.items()}
+
+
+def _placed(length: int, parts: list[tuple[np.ndarray, pa.Array]]) -> pa.Array:
+    """An array of that length with values at the rows given; null elsewhere, and where a value is empty."""
+    rows, values = zip(*parts, strict=True)
+    values = pa.concat_arrays(values)
+    at = np.full(length, -1)
+    at[np.concatenate(rows)] = np.where(np.asarray(pc.binary_length(values)), np.arange(len(values)), -1)
+    return values.take(pa.array(at, mask=at < 0))
+
+
+def _matches(
+    texts: pa.Array, rows: np.ndarray, node: Fork | tuple[Message, ...]
+) -> Iterator[tuple[Message, np.ndarray, list[pa.Array]]]:
+    """Entries with the rows that they read and what their groups hold; each is tried on what begins as it does."""
+    if isinstance(node, Fork):
+        rest = np.ones(len(rows), bool)
+        for start, below in node.branches:
+            begins = np.asarray(pc.starts_with(texts, start))
+            if begins.any():
+                yield from _matches(texts.filter(begins), rows[begins], below)
+                rest &= ~begins
+        node, texts, rows = node.otherwise, texts.filter(rest), rows[rest]
+    for entry in node:
+        if not len(rows):
+            return
+        read = np.asarray(pc.match_substring_regex(texts, entry.pattern))
+        if read.any():
+            # Most texts are not an entry's, and captures are found ten times more slowly than matches.
+            groups = pc.extract_regex(texts.filter(read), entry.pattern).flatten() if entry.fields else []
+            yield entry, rows[read], groups
+            texts, rows = texts.filter(~read), rows[~read]
+
+
+def _of_entry(name: str, entry: np.ndarray) -> pa.Array:
+    """A property that the catalogue gives the entries; null where there is none."""
+    values = _property(name)
+    return values.take(pa.array(np.where(entry < 0, len(values) - 1, entry)))
+
+
+@cache
+def _property(name: str) -> pa.Array:
+    """A property of all entries, and a null after them."""
+    kind = pa.bool_() if name in ("user_valid", "listener") else TEXT
+    return pa.array([*(getattr(entry, name) for entry in messages.catalogue()), None], kind)
+
+
+def _kinds(bare: pa.Array, entry: np.ndarray, preauth: np.ndarray, repeated: np.ndarray) -> tuple[pa.Array, pa.Array]:
+    """Event ids and templates; both tell the wrappers, too, so that they stand for one another."""
+    ids, templates = _known_kinds()
+    wrappers = 2 * preauth + repeated
+    kind = np.where(entry < 0, -1, 4 * entry + wrappers)
+    unknown = np.flatnonzero((entry < 0) & np.asarray(bare.is_valid()))
+    if len(unknown):
+        texts = bare.take(pa.array(unknown)).dictionary_encode()
+        forms = leftovers.masked(texts.dictionary).dictionary_encode()
+        form = forms.indices.to_numpy()[texts.indices.to_numpy()]
+        codes, at = np.unique(4 * form + wrappers[unknown], return_inverse=True)
+        kind[unknown] = len(ids) + at
+        found = [_wrapped(forms.dictionary[code // 4].as_py(), code & 2 > 0, code & 1 > 0) for code in codes.tolist()]
+        ids = pa.concat_arrays([ids, pa.array(map(leftovers.event_id, found), TEXT)])
+        templates = pa.concat_arrays([templates, pa.array(found, TEXT)])
+    at = pa.array(kind, mask=kind < 0)
+    return ids.take(at), templates.take(at)
+
+
+@cache
+def _known_kinds() -> tuple[pa.Array, pa.Array]:
+    """Ids and templates of all entries: of each without a wrapper, repeated, before the login, and both."""
+    ids, templates = [], []
+    for one in messages.catalogue():
+        for before in (False, True):
+            for repeated in (False, True):
+                ids.append(f"{one.id}{'-preauth' * before}{'-repeated' * repeated}")
+                templates.append(_wrapped(one.template, before, repeated))
+    return pa.array(ids, TEXT), pa.array(templates, TEXT)
+
+
+def _wrapped(template: str, preauth: bool, repeated: bool) -> str:
+    """A template with the wrappers that were taken off before its message was read."""
+    plain = template + PREAUTH * preauth
+    return f"message repeated {WILDCARD} times: [ {plain}]" if repeated else plain
