@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from benchmarks.spark import SHORT
 from toolchain import paths
 
 STACK = "local"
@@ -25,7 +26,8 @@ class Platform:
 
     def call(self, *command: str, **variables: str) -> subprocess.CompletedProcess:
         """Run a command of the project with this state folder; its output is captured."""
-        environment = os.environ | {"MEDALLION_HOME": str(self.home), "CLOUD": "simulated", "STACK": STACK} | variables
+        environment = os.environ | {"MEDALLION_HOME": str(self.home), "CLOUD": "simulated", "STACK": STACK}
+        environment |= {"MEDALLION_DRIVER_OPTIONS": SHORT} | variables
         # the project's own folder stands before the installed one: it may be a copy
         environment["PYTHONPATH"] = os.pathsep.join(filter(None, [variables.get("PYTHONPATH"), str(self.root)]))
         line = [str(paths.python()), "-m", *command]

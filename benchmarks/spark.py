@@ -11,6 +11,8 @@ from pyspark.sql import SparkSession
 from simulator.cluster import spark_conf
 from toolchain import class_data, java, paths
 
+# Java's options for sessions that end before thorough compilation would pay.
+SHORT = "-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=256m"
 JARS = sorted((paths.ROOT / ".tools" / "jars").glob("*.jar"))
 
 

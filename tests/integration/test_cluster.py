@@ -14,6 +14,7 @@ import pytest
 from databricks.sdk import WorkspaceClient
 from databricks.sdk.service.jobs import Run
 
+from benchmarks.spark import SHORT
 from simulator.jobs_api import Workspace
 from simulator.state import Resource, cloud
 
@@ -160,6 +161,7 @@ def client(lake: Path, project_root: Path) -> Iterator[WorkspaceClient]:
     if not jars:
         pytest.skip("Delta's jars are not in .tools/jars")
     environment = dict(os.environ) | {"MEDALLION_SPARK_JARS": ",".join(jars), "MEDALLION_DRIVER_MEMORY": "1g"}
+    environment["MEDALLION_DRIVER_OPTIONS"] = SHORT
     workspace = Workspace(environment=environment)
     yield WorkspaceClient(host=workspace.start(lake.parent), token="simulated")
     workspace.stop()

@@ -22,9 +22,9 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator:
 
     if not JARS:
         pytest.skip("Delta's jars are not in .tools/jars: run `make up` once")
-    from benchmarks.spark import session
+    from benchmarks.spark import SHORT, session
 
-    made = session(tmp_path_factory.mktemp("spark"), memory="2g")
+    made = session(tmp_path_factory.mktemp("spark"), memory="2g", options=SHORT)
     yield made
     made.stop()
 
