@@ -53,9 +53,14 @@ class RawFile:
     ranges: tuple[Range, ...]
 
 
+def files(folder: Path) -> list[Path]:
+    """All files in `folder` and below it, by name; none where there is no such folder."""
+    return sorted(path for path in folder.rglob("*") if path.is_file())
+
+
 def survey(folder: Path) -> list[RawFile]:
     """All files in `folder` and below it, by name. Raises TaskError where there are none or one cannot be read."""
-    paths = sorted(path for path in folder.rglob("*") if path.is_file()) if folder.is_dir() else []
+    paths = files(folder)
     if not paths:
         raise TaskError(f"there are no files in {folder}: upload some first")
     with ThreadPoolExecutor() as pool:

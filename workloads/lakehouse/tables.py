@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 VACUUM, OPTIMIZE = ("VACUUM START", "VACUUM END"), "OPTIMIZE"
 VACUUM_HOURS = 168  # Delta's own least: readers and time travel reach back a week
 DAY_HOURS = 24
+FEW_COMMITS = 3  # upkeep apart, the last one is what counts
 MANY_FILES = 200  # of a table; a day's partition of events has one or a few
 
 
@@ -84,8 +85,11 @@ def version(spark: SparkSession, lake: Lake, name: str) -> str | None:
     full = lake.table(name)
     if not spark.catalog.tableExists(full):
         return None
-    last = next(commit for commit in _commits(spark, full) if commit["operation"] not in (*VACUUM, OPTIMIZE))
-    return f"{last['version']} of {last['micros']}"
+    for commits in (_commits(spark, full, f"LIMIT {FEW_COMMITS}"), _commits(spark, full)):
+        for commit in commits:
+            if commit["operation"] not in (*VACUUM, OPTIMIZE):
+                return f"{commit['version']} of {commit['micros']}"
+    raise TaskError(f"the history of table {name} no longer holds the commit that wrote its rows")
 
 
 def read(spark: SparkSession, lake: Lake, table: Table) -> DataFrame:
@@ -126,11 +130,12 @@ def tend(spark: SparkSession, lake: Lake, table: Table, vacuum_hours: int) -> No
             spark.sql(f"OPTIMIZE {name}")
 
 
-def _commits(spark: SparkSession, name: str) -> list[Row]:
+def _commits(spark: SparkSession, name: str, limit: str = "") -> list[Row]:
     """The commits of a table, the newest first: version, moment, operation, and how many hours ago."""
-    history = spark.sql(f"DESCRIBE HISTORY {name}").orderBy("version", ascending=False)
+    history = spark.sql(f"DESCRIBE HISTORY {name} {limit}")
     age = "timestampdiff(SECOND, timestamp, current_timestamp()) / 3600 AS hours"
-    return history.selectExpr("version", "operation", "unix_micros(timestamp) AS micros", age).collect()
+    commits = history.selectExpr("version", "operation", "unix_micros(timestamp) AS micros", age).collect()
+    return sorted(commits, key=lambda commit: commit["version"], reverse=True)
 
 
 def among(column: str, values: Iterable[str]) -> str:

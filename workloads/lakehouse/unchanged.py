@@ -1,14 +1,16 @@
 """Tasks that need not run: all that they hang on, and all that they made, is as they left it.
 
 A task's module says with `EXPORTS` which files it publishes, and with `hangs_on(task)` what its outputs hang on beside
-the tables that it is declared to read, its parameters and its code. Such a task notes its inputs and outputs as the
-last thing that it does, so that a run that was killed left no note, or one that no longer fits. Where the note fits,
-the task writes no table and no export; what it reported of the run before, it reports of this one.
+the tables that it is declared to read, its parameters and its code: None, where it shall run whatever there is. Such a
+task notes its inputs and outputs as the last thing that it does, so that a run that was killed left no note, or one
+that no longer fits. Where the note fits, the task writes no table and no export; what it reported of the run before,
+it reports of this one.
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 from types import ModuleType
@@ -24,13 +26,14 @@ PACKAGE = Path(__file__).resolve().parents[1]
 
 def inputs(task: TaskContext, module: ModuleType) -> dict[str, Any] | None:
     """What the task hangs on, to be asked before it runs; None where it does not say so."""
-    if not hasattr(module, "hangs_on"):
+    beside = module.hangs_on(task) if hasattr(module, "hangs_on") else None
+    if beside is None:
         return None
     return {
         "tables": _versions(task, task.task.reads),
         "parameters": task.parameters,
         "code": _code(task.workload.folder),
-        "beside": module.hangs_on(task),
+        "beside": beside,
     }
 
 
@@ -51,14 +54,18 @@ def note(task: TaskContext, module: ModuleType, inputs: dict[str, Any] | None, g
         exports.as_json(task.lake, _place(task), content)
 
 
+def stamps(paths: Iterable[Path]) -> dict[str, list[int] | None]:
+    """What tells these files from others of their names: size and time of the last change; None for what is no file."""
+    found = {path: path.stat() if path.is_file() else None for path in paths}
+    return {str(path): stat and [stat.st_size, stat.st_mtime_ns] for path, stat in found.items()}
+
+
 def _place(task: TaskContext) -> str:
     return f"reports/tasks/{task.workload.name}/{task.task.key}.json"
 
 
 def _outputs(task: TaskContext, module: ModuleType) -> dict[str, Any]:
-    files = {place: task.lake.path(place) for place in module.EXPORTS}
-    sizes = {place: path.stat().st_size if path.is_file() else None for place, path in files.items()}
-    return {"tables": _versions(task, task.task.writes), "files": sizes}
+    return {"tables": _versions(task, task.task.writes), "files": stamps(map(task.lake.path, module.EXPORTS))}
 
 
 def _versions(task: TaskContext, names: tuple[str, ...]) -> dict[str, str | None]:

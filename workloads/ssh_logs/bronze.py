@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import pyarrow as pa
@@ -19,12 +20,12 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as fn
 from pyspark.sql.types import StructType
 
-from workloads.lakehouse import exports, quarantine, raw_files, raw_source, tables
+from workloads.lakehouse import exports, quarantine, raw_files, raw_source, tables, unchanged
 from workloads.lakehouse.errors import TaskError
 from workloads.lakehouse.raw_files import RawFile
 from workloads.lakehouse.tables import Table
 from workloads.lakehouse.task import Counts, TaskContext
-from workloads.ssh_logs import header
+from workloads.ssh_logs import header, pseudonyms
 from workloads.ssh_logs.checks import PARQUET
 from workloads.ssh_logs.days import Days
 from workloads.ssh_logs.pseudonyms import Pseudonyms
@@ -35,6 +36,17 @@ CLOCKS_DIFFER_BY = timedelta(days=1)
 # Raise it when the same bytes shall give other records.
 PARSER = 3
 FILE_ID = 16  # hexadecimal digits of a file's hash that stand in its records' ids: enough to tell billions apart
+
+EXPORTS = (PARQUET,)
+
+
+def hangs_on(task: TaskContext) -> dict[str, Any] | None:
+    """The raw files, the day where it takes some of them away, and the key; what shall be rebuilt is."""
+    if task.parameters["rebuild"]:
+        return None
+    day = task.ingest_time.date().isoformat() if task.parameters["retention_days"] else None
+    raw = unchanged.stamps(raw_files.files(task.lake.path(WORKLOAD.input_path)))
+    return {"raw": raw, "day": day, **pseudonyms.hangs_on(task)}
 
 
 @dataclass(frozen=True)

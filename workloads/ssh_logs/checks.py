@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from workloads.lakehouse.checks import Check, Outputs
 from workloads.ssh_logs import report_checks
-from workloads.ssh_logs.schemas import EVENTS, FILES, QUARANTINE, RECORDS, SCORES, WINDOW_KEY, WINDOWS
+from workloads.ssh_logs.schemas import EVENTS, FILES, QUARANTINE, RECORDS, REPORTS, SCORES, WINDOW_KEY, WINDOWS
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
@@ -20,6 +20,8 @@ CSV = "gold/final_data/openssh_logs_final.csv"
 PICKLE = "models/anomaly_model.pkl"
 ENCODERS = "models/label_encoders.pkl"
 MLFLOW_ARTIFACTS = "models/mlflow_artifacts"
+OF_MODEL = (PICKLE, ENCODERS, f"{MLFLOW_ARTIFACTS}/MLmodel")
+EXPORTS = (PARQUET, JSON, CSV, *OF_MODEL, *map(report_checks.place, REPORTS))
 
 LOGHUB_COLUMNS = ["LineId", "Date", "Day", "Time", "Component", "Pid", "Content", "EventId", "EventTemplate"]
 WINDOW = [column.name for column in WINDOW_KEY]
@@ -112,8 +114,7 @@ def _exports_agree(outputs: Outputs) -> int:
 
 
 def _model_exported(outputs: Outputs) -> int:
-    files = (PICKLE, ENCODERS, f"{MLFLOW_ARTIFACTS}/MLmodel")
-    return sum(outputs.file(place).stat().st_size == 0 for place in files)
+    return sum(outputs.file(place).stat().st_size == 0 for place in OF_MODEL)
 
 
 def _true() -> Column:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -85,6 +86,7 @@ CHANGES: dict[str, Callable[[Stage], object]] = {
     "a table that it wrote": lambda stage: stage.versions.update({"gold.ssh_logs_activity": "9"}),
     "a table that it wrote is gone": lambda stage: stage.versions.pop("gold.ssh_logs_activity"),
     "a file that it wrote": lambda stage: exports.text(stage.lake, PLACE, "a\n"),
+    "the time of a file that it wrote": lambda stage: os.utime(stage.lake.path(PLACE), ns=(1, 1)),
     "a file that it wrote is gone": lambda stage: stage.lake.path(PLACE).unlink(),
     "what else it hangs on": lambda stage: stage.beside.update(champion=2),
     "its code": lambda stage: None,
@@ -200,7 +202,7 @@ def test_files_are_kept_as_long_as_delta_asks(lake: Lake) -> None:
         maintain.run(entry.context([*arguments, "--parameter", "vacuum_hours=1"]))
 
 
-@pytest.mark.parametrize("key", ["silver", "gold", "score", "report"])
+@pytest.mark.parametrize("key", ["bronze", "silver", "gold", "score", "report", "validate"])
 def test_tasks_of_ssh_logs_say_what_they_hang_on(key: str, lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     from workloads.lakehouse import tracking
 
@@ -211,11 +213,35 @@ def test_tasks_of_ssh_logs_say_what_they_hang_on(key: str, lake: Lake, monkeypat
     said = module.hangs_on(task)
     assert said == json.loads(json.dumps(said))
     assert isinstance(module.EXPORTS, tuple)
-    if key == "score":
-        file = lake.path("landing/feedback/ssh-logs/one.csv")
-        file.parent.mkdir(parents=True)
-        file.write_text("address,window_start,verdict\n")
+    files = {
+        "bronze": "bronze/raw_logs/a.log",
+        "score": "landing/feedback/ssh-logs/one.csv",
+        "validate": "models/anomaly_model.pkl",
+    }
+    if key in files:
+        exports.text(lake, files[key], "one,two,three\n")
     else:
         monkeypatch.setenv("MEDALLION_PSEUDONYM_KEY", "k" * 32)
         task = replace(task, parameters={**task.parameters, "pseudonyms": "users"})
     assert module.hangs_on(task) != said
+
+
+def test_bronze_hangs_on_the_day_where_it_takes_files_away_and_runs_where_days_shall_be_rebuilt(lake: Lake) -> None:
+    from workloads.ssh_logs import bronze
+
+    arguments = ["--workload", "ssh-logs", "--task", "bronze", "--run-id", "r", "--ingest-time"]
+
+    def said(day: str, **parameters: str) -> object:
+        given = [f"--parameter={name}={value}" for name, value in parameters.items()]
+        return bronze.hangs_on(entry.context([*arguments, day, *given]))
+
+    assert said("2026-11-21") == said("2026-11-22")
+    assert said("2026-11-21", retention_days="30") != said("2026-11-22", retention_days="30")
+    assert said("2026-11-21", rebuild="2026-11-01") is None
+
+
+def test_a_task_that_says_that_it_shall_run_runs(stage: Stage, lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    carry_out(lake)
+    monkeypatch.setattr(Stage, "hangs_on", lambda *_: None)
+    carry_out(lake)
+    assert stage.runs == 2
