@@ -26,6 +26,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from workloads.ssh_logs import messages
+from workloads.ssh_logs.leftovers import MASKS
 from workloads.ssh_logs.messages import FIELDS, Fork, Message
 
 TEXT, PREAUTH, MAX_LINE_BYTES = pa.large_string(), " [preauth]", 2**20
@@ -39,10 +40,6 @@ HEAD = (
     r"(?:\[(?P<pid>\d{1,10}|-)\])?: ?)?(?P<message>[^\x00]*)\z"
 )
 REPEATED = r"(?s)\Amessage repeated (?P<times>\d{1,6}) times: \[ ?(?P<inner>.*?) ?\]\z"
-MASKS = (
-    r"\b\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3}\b", r"\b[0-9A-Fa-f]{0,4}:[0-9A-Fa-f:]{0,40}:[0-9A-Fa-f]{0,4}\b",
-    r"\b0x[0-9A-Fa-f]{1,64}\b", r"'[^']{0,200}'", r'"[^"]{0,200}"', r"\b\d{1,64}\b",
-)  # fmt: skip
 SESSION, TICK = 86_400_000_000, 10_000  # microseconds: an address stands for its session, waits are counted in
 WINDOW, TRAILING = 600, {"_hour": 3_600, "_day": 86_400}  # seconds
 COUNTS = ["events", "attempts", "failures", "successes"]

@@ -20,7 +20,6 @@ from benchmarks.ssh_arrow import (
     CSV_COLUMNS,
     DAEMONS,
     HEAD,
-    MASKS,
     MAX_LINE_BYTES,
     PREAUTH,
     REPEATED,
@@ -29,6 +28,7 @@ from benchmarks.ssh_arrow import (
     windows,
 )
 from workloads.ssh_logs import messages
+from workloads.ssh_logs.leftovers import MASKS
 from workloads.ssh_logs.messages import FIELDS, Fork, Message
 
 TIME = "%Y-%m-%dT%H:%M:%S.%f"

@@ -36,6 +36,7 @@ MASKS = (
     r"\b\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3}\b",
     r"\b[0-9A-Fa-f]{0,4}:[0-9A-Fa-f:]{0,40}:[0-9A-Fa-f]{0,4}\b",
     r"\b0x[0-9A-Fa-f]{1,64}\b",
+    r"\b[0-9A-Fa-f]{8,64}\b",  # queue ids, hashes: hardly a word has eight such letters
     r"'[^']{0,200}'",
     r'"[^"]{0,200}"',
     r"\b\d{1,64}\b",

@@ -56,6 +56,19 @@ def test_what_is_beyond_the_bounds_stands_for_itself(monkeypatch: pytest.MonkeyP
     assert [found[text][1] for text in texts[2:]] == texts[2:]
 
 
+@pytest.mark.parametrize(
+    ("message", "masked"),
+    [
+        ("00006CF1EA: message-id=<00006CF1EA@example.com>", "<*>: message-id=<<*>@example.com>"),
+        ("commit da39a3ee5e6b4b0d3255bfef95601890afd80709 of anna", "commit <*> of anna"),
+        ("the decade faded, a cab defaced", "the decade faded, a cab defaced"),
+        ("0x1f of 10.0.0.1 at fe80::1: 'a b' \"c\" 17", "<*> of <*> at <*>: <*> <*> <*>"),
+    ],
+)
+def test_what_varies_is_masked_and_words_are_not(message: str, masked: str) -> None:
+    assert leftovers.masked(pa.array([message])).to_pylist() == [masked]
+
+
 def test_drain3_is_loaded_only_where_it_is_used() -> None:
     import subprocess
 
