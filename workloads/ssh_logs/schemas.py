@@ -146,6 +146,7 @@ WINDOWS = Table(
     "gold.ssh_logs_features",
     "What a source address did in ten minutes, and in the hour and the day that end with them.",
     (*WINDOW_KEY, *FEATURES, *RUN),
+    skipping=tuple(column.name for column in WINDOW_KEY),
 )
 
 SCORES = Table(
