@@ -41,12 +41,11 @@ EXPORTS = (PARQUET,)
 
 
 def hangs_on(task: TaskContext) -> dict[str, Any] | None:
-    """The raw files, the day where it takes some of them away, and the key; what shall be rebuilt is."""
-    if task.parameters["rebuild"]:
+    """The raw files, and the key of pseudonyms. Where days shall be rebuilt, or files taken away, it runs every time."""
+    if task.parameters["rebuild"] or task.parameters["retention_days"]:
         return None
-    day = task.ingest_time.date().isoformat() if task.parameters["retention_days"] else None
     raw = unchanged.stamps(raw_files.files(task.lake.path(WORKLOAD.input_path)))
-    return {"raw": raw, "day": day, **pseudonyms.hangs_on(task)}
+    return {"raw": raw, **pseudonyms.hangs_on(task)}
 
 
 @dataclass(frozen=True)
