@@ -41,7 +41,7 @@ EXPORTS = (PARQUET,)
 
 
 def hangs_on(task: TaskContext) -> dict[str, Any] | None:
-    """The raw files, and the key of pseudonyms. Where days shall be rebuilt, or files taken away, it runs every time."""
+    """The raw files, and the key of pseudonyms. To rebuild days, or take files away, it runs every time."""
     if task.parameters["rebuild"] or task.parameters["retention_days"]:
         return None
     raw = unchanged.stamps(raw_files.files(task.lake.path(WORKLOAD.input_path)))
