@@ -85,8 +85,8 @@ def version(spark: SparkSession, lake: Lake, name: str) -> str | None:
     full = lake.table(name)
     if not spark.catalog.tableExists(full):
         return None
-    for commits in (_commits(spark, full, f"LIMIT {FEW_COMMITS}"), _commits(spark, full)):
-        for commit in commits:
+    for limit in (f"LIMIT {FEW_COMMITS}", ""):
+        for commit in _commits(spark, full, limit):
             if commit["operation"] not in (*VACUUM, OPTIMIZE):
                 return f"{commit['version']} of {commit['micros']}"
     raise TaskError(f"the history of table {name} no longer holds the commit that wrote its rows")
