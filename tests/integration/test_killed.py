@@ -32,7 +32,7 @@ def test_an_up_after_a_killed_one_ends_in_the_same_state(undisturbed, number, ki
 
 @pytest.mark.engine
 @pytest.mark.spark
-@pytest.mark.timeout(1200)
+@pytest.mark.timeout(2700)
 def test_a_repair_after_a_killed_job_gives_equal_tables_exports_and_models(tmp_path):
     at = kill_job.prepare(tmp_path, lines=300)
     at.snapshot(tmp_path / "snapshot")
