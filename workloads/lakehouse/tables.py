@@ -140,9 +140,13 @@ def _commits(spark: SparkSession, name: str, limit: str = "") -> list[Row]:
 
 def among(column: str, values: Iterable[str]) -> str:
     """The condition that a column of text is one of `values`, as SQL."""
-    from workloads.lakehouse.columns import literal
+    return f"{column} IN ({', '.join(map(_literal, sorted(values)))})"
 
-    return f"{column} IN ({', '.join(map(literal, sorted(values)))})"
+
+def _literal(text: str) -> str:
+    """Text as a literal of Spark SQL."""
+    escaped = text.replace("\\", "\\\\").replace("'", "\\'").replace("\n", "\\n")
+    return f"'{escaped}'"
 
 
 def merge(frame: DataFrame, lake: Lake, table: Table, keys: Iterable[str]) -> None:
