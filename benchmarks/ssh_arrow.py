@@ -1,7 +1,7 @@
 """An alternative to Spark: the outputs of `ssh-logs` from one log, by Arrow's kernels in one process, for measurements.
 
 Vectorised throughout: pandas and NumPy on columns, and Arrow's kernels for texts, where pandas has none as fast.
-Messages are read by the workload's catalogue, so that events are the same. All that it leaves out is work spared:
+Messages are read by the workload's own reader, so that events are the same. All that it leaves out is work spared:
 
 - One plain file with a given year, held in memory; times without a zone are UTC; no RFC 5424, no gzip, no copies.
 - Every run starts anew, and layers hand over what is in memory. No tables, no manifest, no checks, no quality report.
@@ -13,8 +13,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
-from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
 from time import perf_counter
@@ -25,13 +23,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from workloads.ssh_logs import messages
-from workloads.ssh_logs.leftovers import MASKS
-from workloads.ssh_logs.messages import FIELDS, Fork, Message
+from workloads.ssh_logs import reader
+from workloads.ssh_logs.header import MAX_LINE_BYTES, MONTHS
+from workloads.ssh_logs.schemas import EVENT_COLUMNS
 
-TEXT, PREAUTH, MAX_LINE_BYTES = pa.large_string(), " [preauth]", 2**20
+TEXT = pa.large_string()
 DAEMONS = ("sshd", "sshd-session", "sshd-auth")
-MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 # No NUL is in any part. Without bounds, unlike the workload's, for RE2 is the faster for it, and cannot overflow.
 HEAD = (
     rf"(?s)\A(?:<\d{{1,3}}>)?(?P<day>(?:{'|'.join(MONTHS)}) {{1,2}}\d\d?|\d{{4}}-\d\d-\d\d)[T ]"
@@ -39,7 +36,6 @@ HEAD = (
     r"(?P<host>[^\s\x00]+) +(?:(?P<process>[^\s\[\]():\x00]+)(?:\((?P<module>[^()\s\x00]*)\))?"
     r"(?:\[(?P<pid>\d{1,10}|-)\])?: ?)?(?P<message>[^\x00]*)\z"
 )
-REPEATED = r"(?s)\Amessage repeated (?P<times>\d{1,6}) times: \[ ?(?P<inner>.*?) ?\]\z"
 SESSION, TICK = 86_400_000_000, 10_000  # microseconds: an address stands for its session, waits are counted in
 WINDOW, TRAILING = 600, {"_hour": 3_600, "_day": 86_400}  # seconds
 COUNTS = ["events", "attempts", "failures", "successes"]
@@ -132,95 +128,13 @@ def _codes(texts: pa.Array) -> tuple[np.ndarray, pa.Array]:
 
 
 def silver(records: pa.RecordBatch) -> pa.RecordBatch:
-    """The events that records tell of, one each."""
-    said = records["message"]
-    repeated = np.asarray(pc.starts_with(said, "message repeated"))
-    repeated[repeated] = np.asarray(pc.match_substring_regex(said.filter(repeated), REPEATED))
-    wrapped = pc.extract_regex(said.filter(repeated), REPEATED)
-    times = np.ones(len(said), np.int32)
-    times[repeated] = wrapped.field("times").cast(pa.int32())
-    bare = pc.replace_with_mask(said, repeated, wrapped.field("inner"))
-    preauth = np.asarray(pc.ends_with(bare, PREAUTH))
-    bare = pc.replace_with_mask(bare, preauth, pc.utf8_slice_codeunits(bare.filter(preauth), 0, -len(PREAUTH)))
-    entry, fields = _fields(bare, np.flatnonzero(records["is_sshd"]))
-    event_id, template = _kinds(bare, entry, preauth, repeated)
-    address, carried = _carried(records, fields["address"])
-
-    def told(name: str, kind: pa.DataType = TEXT) -> pa.Array:
-        values = pa.array([getattr(one, name) for one in messages.catalogue()], kind)
-        return values.take(pa.array(entry, mask=entry < 0))
-
-    kept = ("record_id", "file", "line", "event_time", "host", "process", "pid", "is_sshd")
-    columns = {name: records[name] for name in kept} | {
-        "message": said, "event_id": event_id, "event_template": template, "known": entry >= 0, "repeat_count": times,
-        "outcome": told("outcome"), "user": fields["user"], "user_valid": told("user_valid", pa.bool_()),
-        "source_address": address, "address_carried": carried, "source_port": fields["port"].cast(pa.int32()),
-        "method": pc.coalesce(fields["method"], told("method")), "key_fingerprint": fields["key"],
-        "reason": pc.coalesce(fields["reason"], told("reason")),
-    }  # fmt: skip
-    return pa.record_batch(columns)
-
-
-def _fields(bare: pa.Array, sshd: np.ndarray) -> tuple[np.ndarray, dict[str, pa.Array]]:
-    """The number of the entry that reads each message, -1 where there is none, and what its fields hold."""
-    number = {entry.id: number for number, entry in enumerate(messages.catalogue())}
-    entries = np.full(len(bare), -1)
-    parts = {name: [(np.empty(0, int), pa.array([], TEXT))] for name in FIELDS}
-    for entry, rows, found in _read(bare.take(sshd), sshd, messages.tree(messages.catalogue())):
-        entries[rows] = number[entry.id]
-        for name, values in zip(entry.fields, found.flatten(), strict=True):
-            parts[name].append((rows, values))
-    fields = {}
-    for name, found in parts.items():
-        rows, values = zip(*found, strict=True)
-        at = np.full(len(bare), -1)
-        at[np.concatenate(rows)] = np.arange(sum(map(len, rows)))
-        fields[name] = _absent(pa.concat_arrays(values)).take(pa.array(at, mask=at < 0))
-    return entries, fields
-
-
-def _read(texts: pa.Array, rows: np.ndarray, node: Fork | tuple[Message, ...]) -> Iterator[tuple]:
-    """Entries with the rows that they read and what their groups hold: each sees only texts that begin as it does."""
-    if isinstance(node, Fork):
-        rest = np.ones(len(rows), bool)
-        for start, below in node.branches:
-            begins = np.asarray(pc.starts_with(texts, start))
-            if begins.any():
-                yield from _read(texts.filter(begins), rows[begins], below)
-                rest &= ~begins
-        node, texts, rows = node.otherwise, texts.filter(rest), rows[rest]
-    for entry in node:
-        if not len(rows):
-            return
-        matched = np.asarray(pc.match_substring_regex(texts, entry.pattern))
-        if matched.any():
-            names = iter(entry.fields)  # Arrow asks for names of groups
-            pattern = re.sub(r"(?<!\\)\((?!\?)", lambda _, names=names: f"(?P<{next(names)}>", entry.pattern)
-            yield entry, rows[matched], pc.extract_regex(texts.filter(matched), pattern)
-            texts, rows = texts.filter(~matched), rows[~matched]
-
-
-def _kinds(bare: pa.Array, entry: np.ndarray, preauth: np.ndarray, repeated: np.ndarray) -> tuple[pa.Array, pa.Array]:
-    """Event ids and templates, which tell the wrappers, too. What the catalogue lacks is masked."""
-    unknown = entry < 0
-    texts = bare.filter(unknown).dictionary_encode()
-    masked = texts.dictionary
-    for pattern in MASKS:
-        masked = pc.replace_substring_regex(masked, pattern, messages.WILDCARD)
-    masked = masked.dictionary_encode()
-    kinds = [(one.id, one.template) for one in messages.catalogue()]
-    form = entry.copy()
-    form[unknown] = len(kinds) + masked.indices.to_numpy()[texts.indices.to_numpy()]
-    kinds += [("", text) for text in masked.dictionary.to_pylist()]
-    codes, found = pd.factorize(form * 4 + preauth * 2 + repeated)
-    described = []
-    for form in found:
-        (name, inner), before, times = kinds[form // 4], form & 2, form & 1
-        text = f"{inner}{PREAUTH if before else ''}"
-        text = f"message repeated {messages.WILDCARD} times: [ {text}]" if times else text
-        known = f"{name}{'-preauth' if before else ''}{'-repeated' if times else ''}"
-        described.append((known if name else f"unknown-{hashlib.sha256(text.encode()).hexdigest()[:12]}", text))
-    return tuple(pa.array(texts, TEXT).dictionary_encode().take(codes) for texts in zip(*described, strict=True))
+    """The events that records tell of, one each. Messages are read as the workload's own tasks read them."""
+    told = reader.read(records["message"], records["is_sshd"])
+    told |= {name: told[name].dictionary_encode() for name in ("event_id", "event_template")}  # they are few
+    address, carried = _carried(records, told["source_address"])
+    told |= {"source_address": address, "address_carried": carried}
+    names = (column.name for column in EVENT_COLUMNS)
+    return pa.record_batch({name: told[name] if name in told else records[name] for name in names})
 
 
 def _carried(records: pa.RecordBatch, named: pa.Array) -> tuple[pa.Array, pa.Array]:

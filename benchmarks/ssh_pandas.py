@@ -20,16 +20,13 @@ from benchmarks.ssh_arrow import (
     CSV_COLUMNS,
     DAEMONS,
     HEAD,
-    MAX_LINE_BYTES,
-    PREAUTH,
-    REPEATED,
     SESSION,
     summary,
     windows,
 )
-from workloads.ssh_logs import messages
-from workloads.ssh_logs.leftovers import MASKS
-from workloads.ssh_logs.messages import FIELDS, Fork, Message
+from workloads.ssh_logs import leftovers, messages
+from workloads.ssh_logs.header import MAX_LINE_BYTES
+from workloads.ssh_logs.messages import FIELDS, PREAUTH, REPEATED, Fork, Message
 
 TIME = "%Y-%m-%dT%H:%M:%S.%f"
 
@@ -57,7 +54,7 @@ def bronze(log: Path, year: int) -> pd.DataFrame:
     text = raw.str.decode("utf-8", "backslashreplace")
     size = raw.str.len()
     position = (size + 1).cumsum().shift(fill_value=0)
-    head = text.str.rstrip(" \t\r").str.extract(_python(HEAD))
+    head = text.str.rstrip(" \t\r").str.extract(messages.compiled(HEAD))
     damaged = text.str.contains("\\x", regex=False) & (text.str.encode("utf-8") != raw)
     records = pd.DataFrame({
         "record_id": hashlib.sha256(data).hexdigest()[:16] + ":" + position.astype(str),
@@ -85,7 +82,7 @@ def _times(head: pd.DataFrame, year: int) -> pd.Series:
 def silver(records: pd.DataFrame) -> pd.DataFrame:
     """The events that records tell of, one each."""
     repeated = records["message"].str.startswith("message repeated")
-    wrapped = records["message"].where(repeated).str.extract(_python(REPEATED))
+    wrapped = records["message"].where(repeated).str.extract(messages.compiled(REPEATED))
     bare = wrapped["inner"].fillna(records["message"])
     preauth = bare.str.endswith(PREAUTH)
     bare = bare.where(~preauth, bare.str.slice(stop=-len(PREAUTH)))
@@ -119,10 +116,10 @@ def _read(texts: pd.Series, node: Fork | tuple[Message, ...]) -> Iterator[tuple[
     for entry in node:
         if texts.empty:
             return
-        matched = texts.str.match(_python(entry.pattern))
+        matched = texts.str.match(messages.compiled(entry.pattern))
         if matched.any():
             if entry.fields:
-                yield entry, texts[matched].str.extract(_python(entry.pattern))
+                yield entry, texts[matched].str.extract(messages.compiled(entry.pattern))
             else:
                 yield entry, pd.DataFrame(index=texts.index[matched])
             texts = texts[~matched]
@@ -139,12 +136,12 @@ def _told(entry: pd.Series) -> pd.DataFrame:
 def _kinds(bare: pd.Series, told: pd.DataFrame, preauth: pd.Series, repeated: pd.Series) -> tuple[pd.Series, pd.Series]:
     """Templates and event ids, which tell the wrappers, too. What the catalogue lacks is masked."""
     masked = bare[told["id"].isna()]
-    for pattern in MASKS:
+    for pattern in leftovers.MASKS:
         masked = masked.str.replace(pattern, messages.WILDCARD, regex=True)
     template = told["template"].fillna(masked) + np.where(preauth, PREAUTH, "")
     template = template.where(~repeated, f"message repeated {messages.WILDCARD} times: [ " + template + "]")
     known = told["id"] + np.where(preauth, "-preauth", "") + np.where(repeated, "-repeated", "")
-    hashed = {text: f"unknown-{hashlib.sha256(text.encode()).hexdigest()[:12]}" for text in template[known.isna()]}
+    hashed = {text: leftovers.event_id(text) for text in template[known.isna()]}
     return template, known.fillna(template.map(hashed))
 
 
@@ -192,8 +189,3 @@ def gold(events: pd.DataFrame, out: Path) -> None:
 def _shown(times: pd.Series) -> pd.Series:
     """Times in ISO 8601 with milliseconds."""
     return times.dt.strftime(TIME).str.slice(stop=-3) + "Z"
-
-
-def _python(pattern: str) -> str:
-    """A pattern as Python writes it."""
-    return pattern.replace(r"\z", r"\Z")

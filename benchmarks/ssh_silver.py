@@ -21,8 +21,6 @@ HEAD = re.compile(
     r"sshd(?:-session|-auth)?(?:\([^()]*\))?(?:\[(\d+)\])?: ?(.*)",
     re.DOTALL,
 )
-REPEATED = re.compile(r"message repeated (\d{1,6}) times: \[ ?(.*?) ?\]", re.DOTALL)
-PREAUTH = " [preauth]"
 COLUMNS = pa.schema(
     [
         ("line", pa.int64()),
@@ -64,9 +62,9 @@ def silver(lines: Iterable[str], year: int) -> pa.Table:
 
 def said(message: str) -> tuple:
     """Outcome, user, whether it is valid, address, event id, message and repeat count of a message."""
-    repeated = REPEATED.fullmatch(message)
-    times, inner = (int(repeated[1]), repeated[2]) if repeated else (1, message)
-    inner = inner.removesuffix(PREAUTH)
+    repeated = messages.compiled(messages.REPEATED).match(message)
+    times, inner = (int(repeated["times"]), repeated["inner"]) if repeated else (1, message)
+    inner = inner.removesuffix(messages.PREAUTH)
     if (read := messages.find(inner)) is None:
         return None, None, None, None, None, message, times
     entry, fields = read

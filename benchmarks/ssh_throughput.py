@@ -11,6 +11,7 @@ session and the import of libraries stand apart.
 from __future__ import annotations
 
 import argparse
+import importlib
 import json
 import os
 import subprocess
@@ -18,6 +19,7 @@ import sys
 import tempfile
 import time
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from statistics import median
 
@@ -70,21 +72,12 @@ def spark(log: Path, folder: Path) -> dict[str, float]:
     return seconds
 
 
-def pandas(log: Path, folder: Path) -> dict[str, float]:
-    """Seconds of each layer, on a log, in an empty folder."""
-    from benchmarks import ssh_pandas
-
-    return ssh_pandas.run(log, folder, YEAR)
+def alone(program: str, log: Path, folder: Path) -> dict[str, float]:
+    """Seconds of each layer by a program of one process, on a log, in an empty folder."""
+    return importlib.import_module(f"benchmarks.ssh_{program}").run(log, folder, YEAR)
 
 
-def arrow(log: Path, folder: Path) -> dict[str, float]:
-    """Seconds of each layer, on a log, in an empty folder."""
-    from benchmarks import ssh_arrow
-
-    return ssh_arrow.run(log, folder, YEAR)
-
-
-WAYS = {"spark": spark, "pandas": pandas, "arrow": arrow}
+WAYS = {"spark": spark, "pandas": partial(alone, "pandas"), "arrow": partial(alone, "arrow")}
 
 
 def measure(way: str, log: Path, beside: Path) -> Measured:
