@@ -86,11 +86,12 @@ def writes(at: Platform, listing: Path) -> list[str]:
     return [line.replace("\t", " ") for line in listing.read_text().splitlines()]
 
 
-def kill_points(names: list[str]) -> list[tuple[str, str]]:
-    """Where to kill, as the driver takes it, and what is written there."""
+def kill_points(names: list[str], every: int = 1) -> list[tuple[str, str]]:
+    """Where to kill, as the driver takes it, and what is written there: every N-th point, and the last."""
     tells = [text.partition(" ")[2].startswith(OF_A_RUN) for text in names]
     before = [number for number in range(len(names)) if not (number and tells[number] and tells[number - 1])]
-    return [(f"before:{number + 1}", names[number]) for number in before] + [(f"after:{len(names)}", names[-1])]
+    points = [(f"before:{number + 1}", names[number]) for number in before[::every]]
+    return [*points, (f"after:{len(names)}", names[-1])]
 
 
 def killed(at: Platform, snapshot: Path, point: str, mend: str) -> tuple[dict[str, Any], bool]:
@@ -115,7 +116,7 @@ def main() -> None:
         at.snapshot(folder / "snapshot")
         names = writes(at, folder / "writes")
         expected = outcome(at)
-        points = kill_points(names)[:: options.every]
+        points = kill_points(names, options.every)
         console.print(f"Driver killed at each of {len(points)} points, then `medallion {options.mend}`")
         wrong = 0
         # Line by line, for it takes an hour: whoever ends it early has what was found.

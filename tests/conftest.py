@@ -25,9 +25,8 @@ def real_data() -> Path:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Tests that share what takes long to start, a session of Spark or a stack that is up, stay in one worker.
 
-    What remains goes to the workers file by file. Those of Spark begin, for they are the longest that cannot be shared.
+    What remains goes to the workers file by file; xdist hands out the groups of most tests first.
     """
-    items.sort(key=lambda item: "spark" not in item.fixturenames)
     for item in items:
         if "spark" in item.fixturenames:
             group = "spark"

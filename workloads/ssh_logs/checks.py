@@ -21,7 +21,7 @@ PICKLE = "models/anomaly_model.pkl"
 ENCODERS = "models/label_encoders.pkl"
 MLFLOW_ARTIFACTS = "models/mlflow_artifacts"
 OF_MODEL = (PICKLE, ENCODERS, f"{MLFLOW_ARTIFACTS}/MLmodel")
-EXPORTS = (PARQUET, JSON, CSV, *OF_MODEL, *map(report_checks.place, REPORTS))
+CHECKED = (PARQUET, JSON, CSV, *OF_MODEL, *map(report_checks.place, REPORTS))
 
 LOGHUB_COLUMNS = ["LineId", "Date", "Day", "Time", "Component", "Pid", "Content", "EventId", "EventTemplate"]
 WINDOW = [column.name for column in WINDOW_KEY]

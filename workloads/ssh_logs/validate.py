@@ -7,8 +7,7 @@ from typing import Any
 from workloads.lakehouse import checks, unchanged
 from workloads.lakehouse.errors import TaskError
 from workloads.lakehouse.task import Counts, TaskContext
-from workloads.ssh_logs.checks import CHECKS
-from workloads.ssh_logs.checks import EXPORTS as CHECKED
+from workloads.ssh_logs.checks import CHECKED, CHECKS
 from workloads.ssh_logs.schemas import EVENTS
 
 EXPORTS: tuple[str, ...] = ()
