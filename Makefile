@@ -53,7 +53,7 @@ recover: ## put a stack right after a killed `make up` that the next one does no
 
 clean: ## remove the simulated cloud with all its data (.medallion) and what builds and tests leave
 	@printf 'removing .medallion (the simulated cloud, its lake and runs) and leftovers of builds and tests\n'
-	@rm -rf .medallion build dist .coverage .coverage.* htmlcov .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	@rm -rf .medallion .tools/caches build dist
 	@find . \( -name .venv -o -name .tools -o -name .git \) -prune -o -type d -name __pycache__ -exec rm -rf {} +
 	@printf '.venv and .tools stay; delete them to set everything up anew\n'
 
@@ -61,7 +61,7 @@ lint: ## check style, imports between rooms, and the rules of the house
 	@sh toolchain/bootstrap.sh
 	$(PYTHON_HERE) -m ruff check
 	$(PYTHON_HERE) -m ruff format --check
-	.venv/bin/lint-imports
+	.venv/bin/lint-imports --cache-dir .tools/caches/imports
 	$(PYTHON_HERE) -m toolchain.house_rules
 
 test: ## run all tests, with coverage

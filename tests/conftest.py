@@ -4,6 +4,11 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis.configuration import set_hypothesis_home_dir
+
+from toolchain import paths
+
+set_hypothesis_home_dir(paths.tools() / "caches" / "hypothesis")
 
 
 @pytest.fixture(scope="session")

@@ -44,17 +44,12 @@ OTHER_FOLDERS = (".ci", ".github")
 # What git, set-up and tools make; none of it is tracked.
 MADE = (
     ".git",
-    ".hypothesis",
-    ".import_linter_cache",
     ".medallion",
-    ".pytest_cache",
-    ".ruff_cache",
     ".tools",
     ".venv",
     "__pycache__",
     "build",
     "dist",
-    "htmlcov",
 )
 
 

@@ -87,12 +87,14 @@ def test_actions_on_a_stack(checkout: Path, action: str) -> None:
 
 
 def test_clean_removes_what_was_made_and_nothing_else(checkout: Path) -> None:
-    for name in (".medallion/state", "workloads/__pycache__", ".venv/lib/__pycache__", ".pytest_cache", ".tools/jars"):
+    made = (".medallion/state", "workloads/__pycache__", ".tools/caches/pytest")
+    for name in (*made, ".venv/lib/__pycache__", ".tools/jars"):
         (checkout / name).mkdir(parents=True)
     done = make(checkout, "clean")
     assert done.returncode == 0
     assert sorted(path.name for path in checkout.iterdir()) == [".tools", ".venv", "Makefile", "toolchain", "workloads"]
     assert list((checkout / "workloads").iterdir()) == []
+    assert [path.name for path in (checkout / ".tools").iterdir()] == ["jars"]
     assert (checkout / ".venv" / "lib" / "__pycache__").is_dir()
     assert ".venv and .tools stay" in done.stdout
 
