@@ -96,7 +96,7 @@ def settle(client: MlflowClient, name: str, version: int, judge: Judge, load: Ca
     if decision.moves:
         _alias(client, name, CHAMPION, version)
         _drop_challenger(client, name, version)
-    elif _holder(client, name, CHALLENGER) != version:
+    elif holder(client, name, CHALLENGER) != version:
         _alias(client, name, CHALLENGER, version)
     return decision
 
@@ -116,18 +116,23 @@ def roll_back(client: MlflowClient, name: str, reason: str) -> tuple[int, int]:
 
 def champion_version(client: MlflowClient, name: str) -> int | None:
     """The version that is champion."""
-    return _holder(client, name, CHAMPION)
+    return holder(client, name, CHAMPION)
 
 
 def versions(client: MlflowClient, name: str) -> list[ModelVersion]:
-    """All versions with their tags, the newest first. None where the model was never registered."""
-    found = client.search_model_versions(f"name = '{name}'")
+    """All versions with their tags, the newest first; empty where the model was never registered."""
     # Unity Catalog leaves tags out of search results
-    full = [client.get_model_version(name, version.version) for version in found]
-    return sorted(full, key=lambda one: int(one.version), reverse=True)
+    return [client.get_model_version(name, str(number)) for number in numbers(client, name)]
 
 
-def _holder(client: MlflowClient, name: str, alias: str) -> int | None:
+def numbers(client: MlflowClient, name: str) -> list[int]:
+    """The numbers of all versions, the newest first; empty where the model was never registered."""
+    found = client.search_model_versions(f"name = '{name}'")
+    return sorted((int(one.version) for one in found), reverse=True)
+
+
+def holder(client: MlflowClient, name: str, alias: str) -> int | None:
+    """The version that has the alias, if one has it."""
     from mlflow.exceptions import MlflowException
 
     try:
@@ -168,6 +173,6 @@ def _alias(client: MlflowClient, name: str, alias: str, version: int) -> None:
 
 
 def _drop_challenger(client: MlflowClient, name: str, version: int) -> None:
-    if _holder(client, name, CHALLENGER) == version:
+    if holder(client, name, CHALLENGER) == version:
         with effect("model", f"{name}@{CHALLENGER} (dropped)"):
             client.delete_registered_model_alias(name, CHALLENGER)

@@ -123,6 +123,13 @@ def champion_version(lake: Lake, model: str) -> int:
     return version
 
 
+def registered(lake: Lake, model: str) -> dict[str, int | list[int] | None]:
+    """What tells one state of a registered model from another: its versions, and which of them its aliases name."""
+    client, name = _client(), lake.models + model
+    aliases = {alias: champions.holder(client, name, alias) for alias in (CHAMPION, CHALLENGER)}
+    return {**aliases, "versions": champions.numbers(client, name)}
+
+
 def artifacts(lake: Lake, model: str, version: int, into: Path) -> list[Path]:
     """Copies the files of a version into a folder; returns them, in order."""
     import mlflow

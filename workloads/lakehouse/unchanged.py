@@ -1,10 +1,10 @@
 """Tasks that need not run: all that they hang on, and all that they made, is as they left it.
 
-A task's module says with `EXPORTS` which files it publishes, and with `hangs_on(task)` what its outputs hang on beside
-the tables that it is declared to read, its parameters and its code: None, where it shall run whatever there is. Such a
-task notes its inputs and outputs as the last thing that it does, so that a run that was killed left no note, or one
-that no longer fits. Where the note fits, the task writes no table and no export; what it reported of the run before,
-it reports of this one.
+A task's module says with `EXPORTS` which files or folders it publishes, with `MODELS` which models it registers, if it
+does, and with `hangs_on(task)` what its outputs hang on beside the tables that it is declared to read, its parameters
+and its code: None, where it shall run whatever there is. Such a task notes its inputs and outputs as the last thing
+that it does, so that a run that was killed left no note, or one that no longer fits. Where the note fits, the task
+writes no table and no export; what it reported of the run before, it reports of this one.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from workloads.lakehouse import exports, tables, tracking
+from workloads.lakehouse import exports, raw_files, tables, tracking
 
 if TYPE_CHECKING:
     from workloads.lakehouse.task import TaskContext
@@ -55,8 +55,10 @@ def note(task: TaskContext, module: ModuleType, inputs: dict[str, Any] | None, g
 
 
 def stamps(paths: Iterable[Path]) -> dict[str, list[int] | None]:
-    """What tells these files from others of their names: size and time of the last change; None for what is no file."""
-    found = {path: path.stat() if path.is_file() else None for path in paths}
+    """What tells these files, and all in these folders, from others of their names: size and time of the last change;
+    None for what is not there."""
+    files = [file for path in paths for file in (raw_files.files(path) if path.is_dir() else [path])]
+    found = {path: path.stat() if path.exists() else None for path in files}
     return {str(path): stat and [stat.st_size, stat.st_mtime_ns] for path, stat in found.items()}
 
 
@@ -65,7 +67,11 @@ def _place(task: TaskContext) -> str:
 
 
 def _outputs(task: TaskContext, module: ModuleType) -> dict[str, Any]:
-    return {"tables": _versions(task, task.task.writes), "files": stamps(map(task.lake.path, module.EXPORTS))}
+    return {
+        "tables": _versions(task, task.task.writes),
+        "files": stamps(map(task.lake.path, module.EXPORTS)),
+        "models": {model: tracking.registered(task.lake, model) for model in getattr(module, "MODELS", ())},
+    }
 
 
 def _versions(task: TaskContext, names: tuple[str, ...]) -> dict[str, str | None]:

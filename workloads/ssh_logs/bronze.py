@@ -44,8 +44,7 @@ def hangs_on(task: TaskContext) -> dict[str, Any] | None:
     """The raw files, and the key of pseudonyms. To rebuild days, or take files away, it runs every time."""
     if task.parameters["rebuild"] or task.parameters["retention_days"]:
         return None
-    raw = unchanged.stamps(raw_files.files(task.lake.path(WORKLOAD.input_path)))
-    return {"raw": raw, **pseudonyms.hangs_on(task)}
+    return {"raw": unchanged.stamps([task.lake.path(WORKLOAD.input_path)]), **pseudonyms.hangs_on(task)}
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -12,13 +13,13 @@ from types import SimpleNamespace
 import pytest
 from pyspark.sql import Row
 
-from workloads.lakehouse import exports, tables, unchanged
+from workloads.lakehouse import exports, tables, tracking, unchanged
 from workloads.lakehouse import task as entry
 from workloads.lakehouse.errors import TaskError
 from workloads.lakehouse.lake import Lake
 from workloads.lakehouse.task import Counts, TaskContext
 
-PLACE = "gold/report.csv"
+PLACE, FOLDER = "gold/report.csv", "models/files"
 
 
 @dataclass
@@ -29,9 +30,11 @@ class Stage:
     versions: dict[str, str]
     beside: dict[str, int] = field(default_factory=lambda: {"champion": 1})
     gives: Counts = field(default_factory=lambda: Counts(2, 2))
+    champion: int = 0
     runs: int = 0
 
-    EXPORTS = (PLACE,)
+    EXPORTS = (PLACE, FOLDER)
+    MODELS = ("model",)
 
     def hangs_on(self, _: TaskContext) -> dict[str, int]:
         return self.beside
@@ -39,6 +42,8 @@ class Stage:
     def run(self, task: TaskContext) -> Counts:
         self.runs += 1
         exports.text(task.lake, PLACE, "a,b\n")
+        exports.text(task.lake, f"{FOLDER}/model", "m")
+        self.champion = 1
         task.report("medallion_model_prediction_count", 7)
         task.tell("alerts", {"budget": 20})
         self.versions[task.task.writes[0]] = f"{self.runs} of now"
@@ -55,6 +60,7 @@ def stage(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> Stage:
         "import_module",
         lambda name, *of: made if name == "workloads.ssh_logs.report" else real(name, *of),
     )
+    monkeypatch.setattr(tracking, "registered", lambda lake, model: {model: made.champion})
     monkeypatch.setattr(tables, "version", lambda spark, lake, name: versions.get(name))
     monkeypatch.setattr(TaskContext, "spark", SimpleNamespace())
     return made
@@ -88,6 +94,10 @@ CHANGES: dict[str, Callable[[Stage], object]] = {
     "a file that it wrote": lambda stage: exports.text(stage.lake, PLACE, "a\n"),
     "the time of a file that it wrote": lambda stage: os.utime(stage.lake.path(PLACE), ns=(1, 1)),
     "a file that it wrote is gone": lambda stage: stage.lake.path(PLACE).unlink(),
+    "a file of a folder that it wrote": lambda stage: exports.text(stage.lake, f"{FOLDER}/model", "n"),
+    "a file beside those of a folder": lambda stage: exports.text(stage.lake, f"{FOLDER}/other", "n"),
+    "a folder that it wrote is gone": lambda stage: shutil.rmtree(stage.lake.path(FOLDER)),
+    "a model that it registered": lambda stage: setattr(stage, "champion", 2),
     "what else it hangs on": lambda stage: stage.beside.update(champion=2),
     "its code": lambda stage: None,
 }
@@ -202,10 +212,8 @@ def test_files_are_kept_as_long_as_delta_asks(lake: Lake) -> None:
         maintain.run(entry.context([*arguments, "--parameter", "vacuum_hours=1"]))
 
 
-@pytest.mark.parametrize("key", ["bronze", "silver", "gold", "score", "report", "validate"])
+@pytest.mark.parametrize("key", ["bronze", "silver", "gold", "train", "score", "report", "validate"])
 def test_tasks_of_ssh_logs_say_what_they_hang_on(key: str, lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
-    from workloads.lakehouse import tracking
-
     monkeypatch.setattr(tracking, "champion_version", lambda lake, model: 3)
     module = entry.importlib.import_module(f"workloads.ssh_logs.{key}")
     arguments = ["--workload", "ssh-logs", "--task", key, "--run-id", "r", "--ingest-time", "2026-11-21T08:00:00Z"]
@@ -215,6 +223,7 @@ def test_tasks_of_ssh_logs_say_what_they_hang_on(key: str, lake: Lake, monkeypat
     assert isinstance(module.EXPORTS, tuple)
     files = {
         "bronze": "bronze/raw_logs/a.log",
+        "train": "landing/feedback/ssh-logs/one.csv",
         "score": "landing/feedback/ssh-logs/one.csv",
         "validate": "models/anomaly_model.pkl",
     }
