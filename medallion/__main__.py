@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 
 import typer
-from databricks.sdk.errors import DatabricksError
 
 from medallion.doctor import doctor
 from medallion.feedback import feedback
@@ -35,7 +34,7 @@ def _run() -> int:
     os.environ["MEDALLION_HOME"] = str(paths.home())
     try:
         return app(standalone_mode=True) or 0
-    except (SpecError, DatabricksError) as error:
+    except SpecError as error:
         raise errors.UserError(str(error)) from None
 
 

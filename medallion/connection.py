@@ -7,8 +7,8 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from databricks.sdk import WorkspaceClient
 from pydantic import ValidationError
 
 from simulator.jobs_api import Workspace
@@ -17,6 +17,9 @@ from toolchain import class_data, jars, java, paths
 from toolchain.engine import engine, state_file
 from toolchain.errors import UserError
 from workloads.spec import Workload
+
+if TYPE_CHECKING:
+    from databricks.sdk import WorkspaceClient
 
 
 @dataclass(frozen=True)
@@ -75,15 +78,22 @@ def driver_environment() -> dict[str, str]:
 def connect(stack: str, cloud: str) -> Iterator[Connection]:
     """A connection to a stack that is up. The simulated workspace serves for the length of the block.
 
-    Raises UserError where the stack is not up.
+    Raises UserError where the stack is not up, and with what the workspace said where it refuses something.
     """
     outputs = deployed(stack, cloud)
-    if not outputs.simulated:
-        yield Connection(stack, outputs, WorkspaceClient(host=outputs.databricks_host))
-        return
-    workspace = Workspace(environment=driver_environment())
-    url = workspace.start(paths.home())
+    # The SDK takes two seconds to import: only those who talk to a workspace wait for it.
+    from databricks.sdk import WorkspaceClient
+    from databricks.sdk.errors import DatabricksError
+
     try:
-        yield Connection(stack, outputs, WorkspaceClient(host=url, token="any"))  # noqa: S106 (it takes any)
-    finally:
-        workspace.stop()
+        if not outputs.simulated:
+            yield Connection(stack, outputs, WorkspaceClient(host=outputs.databricks_host))
+            return
+        workspace = Workspace(environment=driver_environment())
+        url = workspace.start(paths.home())
+        try:
+            yield Connection(stack, outputs, WorkspaceClient(host=url, token="any"))  # noqa: S106 (it takes any)
+        finally:
+            workspace.stop()
+    except DatabricksError as error:
+        raise UserError(str(error)) from None

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import time
+from typing import TYPE_CHECKING
 
-from databricks.sdk.service.jobs import BaseRun, Run, RunLifeCycleState, RunTask
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from medallion.connection import Connection
 from medallion.console import err
 
-ENDED = {RunLifeCycleState.TERMINATED, RunLifeCycleState.INTERNAL_ERROR, RunLifeCycleState.SKIPPED}
+if TYPE_CHECKING:
+    from databricks.sdk.service.jobs import BaseRun, Run, RunTask
+
+ENDED = ("TERMINATED", "INTERNAL_ERROR", "SKIPPED")
 SECONDS_BETWEEN_LOOKS = 0.5
 
 
@@ -28,7 +31,7 @@ def follow(connection: Connection, run_id: int) -> Run:
             while True:
                 run = connection.client.jobs.get_run(run_id)
                 _show(progress, rows, run)
-                if run.state.life_cycle_state in ENDED:
+                if ended(run):
                     return run
                 time.sleep(SECONDS_BETWEEN_LOOKS)
         except KeyboardInterrupt:
@@ -41,10 +44,14 @@ def _show(progress: Progress, rows: dict[str, int], run: Run) -> None:
         if task.task_key not in rows:
             rows[task.task_key] = progress.add_task(task.task_key, state="", start=False, total=1)
         row = rows[task.task_key]
-        if task.state.life_cycle_state == RunLifeCycleState.RUNNING:
+        if task.state.life_cycle_state.value == "RUNNING":
             progress.start_task(row)
-        ended = task.state.life_cycle_state in ENDED
-        progress.update(row, state=state_of(task).lower(), completed=int(ended))
+        progress.update(row, state=state_of(task).lower(), completed=int(ended(task)))
+
+
+def ended(item: BaseRun | RunTask) -> bool:
+    """Whether a run or task has come to its end, whichever."""
+    return item.state.life_cycle_state.value in ENDED
 
 
 def state_of(item: BaseRun | RunTask) -> str:

@@ -8,7 +8,7 @@ import typer
 
 from medallion import options
 from medallion.connection import connect
-from medallion.follow import ENDED, succeeded
+from medallion.follow import ended, succeeded
 from medallion.run import conclude
 from toolchain.errors import UserError
 from workloads import spec
@@ -31,7 +31,7 @@ def repair(
                 raise UserError(f"{workload} has no run yet: `medallion run {workload}`")
             run_id = newest.run_id
         run = jobs.get_run(run_id, include_history=True)
-        if run.state.life_cycle_state not in ENDED:
+        if not ended(run):
             raise UserError(f"run {run_id} of {workload} is still going: `medallion status {workload}`")
         if not succeeded(run):
             repairs = [item.id for item in run.repair_history or [] if item.id]

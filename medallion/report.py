@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import json
 import shlex
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from databricks.sdk.errors import NotFound
-from databricks.sdk.service.jobs import Run, RunTask
 from rich import box
 from rich.console import Console
 from rich.markup import escape
@@ -18,6 +16,9 @@ from medallion.follow import state_of
 from simulator.state import lake_root
 from toolchain import paths
 from workloads.spec import Workload
+
+if TYPE_CHECKING:
+    from databricks.sdk.service.jobs import Run, RunTask
 
 COLUMNS = {
     "in": "medallion_task_records_in",
@@ -126,6 +127,8 @@ def _metrics(connection: Connection, path: str) -> list[dict[str, Any]]:
 
 
 def _document(connection: Connection, path: str) -> dict[str, Any] | None:
+    from databricks.sdk.errors import NotFound
+
     try:
         with connection.client.files.download(path).contents as stream:
             return json.loads(stream.read())

@@ -8,11 +8,9 @@ import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, BinaryIO
+from typing import TYPE_CHECKING, Annotated, BinaryIO
 
 import typer
-from databricks.sdk import WorkspaceClient
-from databricks.sdk.errors import NotFound
 from rich.console import Console
 from rich.progress import Progress
 
@@ -23,6 +21,9 @@ from medallion.generate import sample
 from toolchain import paths
 from toolchain.errors import UserError
 from workloads import spec
+
+if TYPE_CHECKING:
+    from databricks.sdk import WorkspaceClient
 
 BLOCK = 1 << 20
 # A margin, not a measurement: raw bytes, four tables and three exports each hold the lines once more.
@@ -122,6 +123,8 @@ def transfer(client: WorkspaceClient, sources: list[Source], target: str, replac
 
 
 def _listing(client: WorkspaceClient, folder: str, below: str) -> Iterator[tuple[str, int]]:
+    from databricks.sdk.errors import NotFound
+
     try:
         entries = list(client.files.list_directory_contents(f"{folder}/{below}".rstrip("/")))
     except NotFound:

@@ -19,7 +19,10 @@ from typing import TYPE_CHECKING, Any
 from workloads.lakehouse import exports, raw_files, tables, tracking
 
 if TYPE_CHECKING:
+    from workloads.lakehouse.lake import Lake
     from workloads.lakehouse.task import TaskContext
+
+_seen: dict[tuple[Lake, str], dict[str, str | None]] = {}
 
 PACKAGE = Path(__file__).resolve().parents[1]
 
@@ -50,6 +53,7 @@ def recall(task: TaskContext, module: ModuleType, inputs: dict[str, Any] | None)
 def note(task: TaskContext, module: ModuleType, inputs: dict[str, Any] | None, gave: dict[str, Any]) -> None:
     """Notes what a task that came to its end was made of, made, and `gave`, which JSON must be able to hold."""
     if inputs is not None:
+        _forget(task)
         content = {"inputs": inputs, "outputs": _outputs(task, module), "gave": gave}
         exports.as_json(task.lake, _place(task), content)
 
@@ -75,7 +79,26 @@ def _outputs(task: TaskContext, module: ModuleType) -> dict[str, Any]:
 
 
 def _versions(task: TaskContext, names: tuple[str, ...]) -> dict[str, str | None]:
-    return {name: tables.version(task.spark, task.lake, name) for name in names}
+    seen = _of_run(task)
+    for name in names:
+        if name not in seen:
+            seen[name] = tables.version(task.spark, task.lake, name)
+    return {name: seen[name] for name in names}
+
+
+def _of_run(task: TaskContext) -> dict[str, str | None]:
+    """The versions that this run has seen so far. Each takes Delta half a second to find, and most tables are asked for
+    by several tasks; no task writes while the run goes on but those of the run."""
+    run = (task.lake, task.run_id)
+    if run not in _seen:
+        _seen.clear()
+    return _seen.setdefault(run, {})
+
+
+def _forget(task: TaskContext) -> None:
+    """What the task wrote has other versions now."""
+    for name in task.task.writes:
+        _of_run(task).pop(name, None)
 
 
 @cache

@@ -8,6 +8,7 @@ import shutil
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from itertools import count
 from types import SimpleNamespace
 
 import pytest
@@ -66,11 +67,15 @@ def stage(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> Stage:
     return made
 
 
-def carry_out(lake: Lake, run_id: str = "r-1", **parameters: str) -> dict[str, float]:
-    """Carries the task out; the metrics that it published, but for times."""
-    arguments = ["--workload", "ssh-logs", "--task", "report", "--run-id", run_id]
+ARGUMENTS = ["--workload", "ssh-logs", "--task", "report", "--ingest-time", "2026-11-21T08:00:00Z", "--run-id"]
+RUNS = (f"r-{number}" for number in count(1))
+
+
+def carry_out(lake: Lake, run_id: str = "", **parameters: str) -> dict[str, float]:
+    """Carries the task out, in a run of its own unless one is named; the metrics that it published, but for times."""
+    run_id = run_id or next(RUNS)
     given = [f"--parameter={name}={value}" for name, value in parameters.items()]
-    entry.carry_out(entry.context([*arguments, "--ingest-time", "2026-11-21T08:00:00Z", *given]))
+    entry.carry_out(entry.context([*ARGUMENTS, run_id, *given]))
     folder = lake.path(f"reports/runs/ssh-logs/{run_id}")
     assert json.loads((folder / "alerts.json").read_text()) == {"budget": 20}
     content = json.loads((folder / "report.metrics.json").read_text())
@@ -79,7 +84,7 @@ def carry_out(lake: Lake, run_id: str = "r-1", **parameters: str) -> dict[str, f
 
 def test_where_nothing_changed_the_task_only_reports_what_it_reported(stage: Stage, lake: Lake) -> None:
     first = carry_out(lake)
-    again = carry_out(lake, "r-2")
+    again = carry_out(lake)
     assert stage.runs == 1
     assert again == first
     assert again["medallion_model_prediction_count"] == 7
@@ -128,6 +133,38 @@ def test_what_changes_while_the_task_runs_is_news_to_the_next(stage, lake, monke
     carry_out(lake)
     carry_out(lake)
     assert stage.runs == 2
+
+
+def test_a_run_asks_for_the_version_of_a_table_once_and_of_what_it_wrote_anew(stage, lake, monkeypatch) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr(tables, "version", lambda spark, lake, name: asked.append(name) or stage.versions.get(name))
+    reads, writes = entry.context([*ARGUMENTS, "r"]).task.reads, entry.context([*ARGUMENTS, "r"]).task.writes
+    carry_out(lake, "r")
+    assert sorted(asked) == sorted([*reads, *writes])  # there was no note to compare with
+    asked.clear()
+    carry_out(lake, "r")
+    assert asked == []
+    assert stage.runs == 1
+    stage.versions["gold.ssh_logs_activity"] = "9"
+    carry_out(lake, "s")
+    assert sorted(asked) == sorted([*reads, *writes, *writes])  # before it ran, and what it wrote after it, too
+    assert stage.runs == 2
+
+
+def test_a_retry_of_a_task_that_failed_after_it_wrote_runs_again(stage, lake, monkeypatch) -> None:
+    carry_out(lake)
+    stage.beside = {"champion": 2}
+    run = Stage.run
+
+    def failing(self: Stage, task: TaskContext) -> Counts:
+        run(self, task)
+        raise TaskError("the disk is full")
+
+    with monkeypatch.context() as patch, pytest.raises(TaskError, match="the disk is full"):
+        patch.setattr(Stage, "run", failing)
+        carry_out(lake, "r")
+    carry_out(lake, "r")
+    assert stage.runs == 3
 
 
 def test_a_parameter_counts(stage: Stage, lake: Lake) -> None:
