@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from workloads.lakehouse.effects import effect
@@ -14,7 +15,7 @@ from workloads.lakehouse.errors import TaskError
 from workloads.lakehouse.lake import Lake
 
 if TYPE_CHECKING:
-    from pyspark.sql import DataFrame, Row, SparkSession
+    from pyspark.sql import DataFrame, SparkSession
     from pyspark.sql.types import StructType
 
 # Operations that keep the rows.
@@ -87,8 +88,8 @@ def version(spark: SparkSession, lake: Lake, name: str) -> str | None:
         return None
     for limit in (f"LIMIT {FEW_COMMITS}", ""):
         for commit in _commits(spark, full, limit):
-            if commit["operation"] not in (*VACUUM, OPTIMIZE):
-                return f"{commit['version']} of {commit['micros']}"
+            if commit.operation not in (*VACUUM, OPTIMIZE):
+                return f"{commit.number} of {commit.moment.isoformat()}"
     raise TaskError(f"the history of table {name} no longer holds the commit that wrote its rows")
 
 
@@ -121,8 +122,8 @@ def tend(spark: SparkSession, lake: Lake, table: Table, vacuum_hours: int) -> No
     """
     name = lake.table(table.name)
     commits = _commits(spark, name)
-    vacuumed = min((commit["hours"] for commit in commits if commit["operation"] in VACUUM), default=DAY_HOURS)
-    if vacuumed >= DAY_HOURS and commits[-1]["hours"] > vacuum_hours:
+    vacuumed = min((commit.hours for commit in commits if commit.operation in VACUUM), default=DAY_HOURS)
+    if vacuumed >= DAY_HOURS and commits[-1].hours > vacuum_hours:
         with effect("table", f"vacuum of {table.name}"):
             spark.sql(f"VACUUM {name} RETAIN {vacuum_hours} HOURS")
     if spark.sql(f"DESCRIBE DETAIL {name}").head()["numFiles"] >= MANY_FILES:
@@ -130,12 +131,27 @@ def tend(spark: SparkSession, lake: Lake, table: Table, vacuum_hours: int) -> No
             spark.sql(f"OPTIMIZE {name}")
 
 
-def _commits(spark: SparkSession, name: str, limit: str = "") -> list[Row]:
-    """The commits of a table, the newest first: version, moment, operation, and how many hours ago."""
-    history = spark.sql(f"DESCRIBE HISTORY {name} {limit}")
-    age = "timestampdiff(SECOND, timestamp, current_timestamp()) / 3600 AS hours"
-    commits = history.selectExpr("version", "operation", "unix_micros(timestamp) AS micros", age).collect()
-    return sorted(commits, key=lambda commit: commit["version"], reverse=True)
+@dataclass(frozen=True)
+class Commit:
+    """A commit of a table: its number, operation and moment."""
+
+    number: int
+    operation: str
+    moment: datetime
+
+    @property
+    def hours(self) -> float:
+        """How long ago it was."""
+        return (datetime.now(UTC) - self.moment).total_seconds() / 3600
+
+
+def _commits(spark: SparkSession, name: str, limit: str = "") -> list[Commit]:
+    """The commits of a table, the newest first."""
+    # Taken as it comes: a selection of columns would be a query of its own, to be compiled first.
+    history = spark.sql(f"DESCRIBE HISTORY {name} {limit}").collect()
+    # A timestamp comes to Python without its zone, in that of the machine.
+    commits = [Commit(row["version"], row["operation"], row["timestamp"].astimezone(UTC)) for row in history]
+    return sorted(commits, key=lambda commit: commit.number, reverse=True)
 
 
 def among(column: str, values: Iterable[str]) -> str:

@@ -8,11 +8,11 @@ import shutil
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from itertools import count
 from types import SimpleNamespace
 
 import pytest
-from pyspark.sql import Row
 
 from workloads.lakehouse import exports, tables, tracking, unchanged
 from workloads.lakehouse import task as entry
@@ -230,13 +230,14 @@ def test_tending_a_table_keeps_its_rows_and_its_version(spark, lake, empty_catal
 
     commits = tables._commits
     monkeypatch.setattr(tables, "_commits", lambda *of: [
-        Row(**{**commit.asDict(), "hours": commit["hours"] + (0 if commit["operation"] in tables.VACUUM else 200)})
+        commit if commit.operation in tables.VACUUM else replace(commit, moment=commit.moment - timedelta(hours=200))
         for commit in commits(*of)
     ])  # fmt: skip
     for _ in range(2):  # once a day
         tables.tend(spark, lake, numbers, tables.VACUUM_HOURS)
         assert heard == ["compaction of silver.numbers", "vacuum of silver.numbers"]
 
+    monkeypatch.setattr(tables, "_commits", commits)
     assert tables.version(spark, lake, numbers.name) == before
     assert sorted(row["n"] for row in tables.read(spark, lake, numbers).collect()) == list(range(30))
 
