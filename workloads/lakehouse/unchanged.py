@@ -45,17 +45,17 @@ def inputs(task: TaskContext, module: ModuleType) -> dict[str, Any] | None:
 def recall(task: TaskContext, module: ModuleType, inputs: dict[str, Any] | None) -> dict[str, Any] | None:
     """What the task gave when it last came to its end, as `note` was told; None where it has to run."""
     path = task.lake.path(_place(task))
-    if inputs is None or not path.is_file():
-        return None
-    noted = json.loads(path.read_text())
-    fits = noted["inputs"] == inputs and noted["outputs"] == _outputs(task, module)
-    return noted["gave"] if fits else None
+    if inputs is not None and path.is_file():
+        noted = json.loads(path.read_text())
+        if noted["inputs"] == inputs and noted["outputs"] == _outputs(task, module):
+            return noted["gave"]
+    _forget(task)
+    return None
 
 
 def note(task: TaskContext, module: ModuleType, inputs: dict[str, Any] | None, gave: dict[str, Any]) -> None:
     """Notes what a task that came to its end was made of, made, and `gave`, which JSON must be able to hold."""
     if inputs is not None:
-        _forget(task)
         content = {"inputs": inputs, "outputs": _outputs(task, module), "gave": gave}
         exports.as_json(task.lake, _place(task), content)
 
@@ -98,7 +98,7 @@ def _of_run(task: TaskContext) -> dict[str, str | None]:
 
 
 def _forget(task: TaskContext) -> None:
-    """What the task wrote has other versions now."""
+    """What the task writes will have other versions, however far it gets."""
     for name in task.task.writes:
         _of_run(task).pop(name, None)
 

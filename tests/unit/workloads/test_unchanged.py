@@ -286,3 +286,12 @@ def test_a_task_that_says_that_it_shall_run_runs(stage: Stage, lake: Lake, monke
     monkeypatch.setattr(Stage, "hangs_on", lambda *_: None)
     carry_out(lake)
     assert stage.runs == 2
+
+
+def test_what_such_a_task_wrote_is_asked_anew(stage: Stage, lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    carry_out(lake, "r")
+    with monkeypatch.context() as patch:
+        patch.setattr(Stage, "hangs_on", lambda *_: None)
+        carry_out(lake, "r")
+    carry_out(lake, "r")
+    assert stage.runs == 3
