@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
+from uuid import uuid4
 
 import pytest
 
@@ -54,9 +55,11 @@ def upload(lake, files: dict[str, list[str]]) -> None:
         (folder / name).write_text("".join(f"{line}\n" for line in lines))
 
 
-def run(context, *, tasks: tuple[str, ...] = ("bronze", "silver"), **options) -> None:
+def run(context, *, tasks: tuple[str, ...] = ("bronze", "silver"), run_id: str = "", **options) -> None:
+    """One run of these tasks: of an id of its own, unless one is given."""
+    run_id = run_id or f"run-of-{uuid4()}"
     for key in tasks:
-        task_entry.carry_out(context(key, **options))
+        task_entry.carry_out(context(key, run_id=run_id, **options))
 
 
 def state(task) -> dict[str, list[str]]:
@@ -130,7 +133,7 @@ def test_a_second_run_writes_only_what_is_new(context, files) -> None:
 
     task = context("bronze")
     upload(task.lake, {name: files[name] for name in ("1.log", "2.log")})
-    run(context, tasks=WITH_GOLD)
+    run(context, tasks=WITH_GOLD, run_id="run-1")
     with written() as names:
         run(context, tasks=WITH_GOLD, run_id="run-2")
     assert not {name for name in names if not name.startswith("reports/runs/")}
