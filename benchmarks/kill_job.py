@@ -86,11 +86,11 @@ def writes(at: Platform, listing: Path) -> list[str]:
     return [line.replace("\t", " ") for line in listing.read_text().splitlines()]
 
 
-def kill_points(names: list[str], every: int = 1) -> list[tuple[str, str]]:
-    """Where to kill, as the driver takes it, and what is written there: every N-th point, and the last."""
+def kill_points(names: list[str], every: int = 1, first: int = 1) -> list[tuple[str, str]]:
+    """Where to kill, as the driver takes it, and what is written there: every N-th point from one on, and the last."""
     tells = [text.partition(" ")[2].startswith(OF_A_RUN) for text in names]
     before = [number for number in range(len(names)) if not (number and tells[number] and tells[number - 1])]
-    points = [(f"before:{number + 1}", names[number]) for number in before[::every]]
+    points = [(f"before:{number + 1}", names[number]) for number in before[first - 1 :: every]]
     return [*points, (f"after:{len(names)}", names[-1])]
 
 
@@ -106,7 +106,8 @@ def main() -> None:
     """Enumerate all kill points and print each with what came of it."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--lines", type=int, default=400, help="lines of the sample")
-    parser.add_argument("--every", type=int, default=1, help="only every N-th point")
+    parser.add_argument("--every", type=int, default=1, help="only every N-th point, and the last")
+    parser.add_argument("--first", type=int, default=1, help="begin with that point, to share them out")
     parser.add_argument("--mend", choices=("repair", "run"), default="repair")
     options = parser.parse_args()
     console = Console(width=160)
@@ -116,7 +117,7 @@ def main() -> None:
         at.snapshot(folder / "snapshot")
         names = writes(at, folder / "writes")
         expected = outcome(at)
-        points = kill_points(names, options.every)
+        points = kill_points(names, options.every, options.first)
         console.print(f"Driver killed at each of {len(points)} points, then `medallion {options.mend}`")
         wrong = 0
         # Line by line, for it takes an hour: whoever ends it early has what was found.
