@@ -38,8 +38,8 @@ RULES = {
 
 _BLANK = r" \t\n\x0b\f\r"  # all of ASCII: RE2's own \s lacks \x0b
 _TOKEN = rf"[^{_BLANK}]"
-# Structured data may hold brackets in quotes.
-_DATA = r"\[[^\]\"]*(?:\"[^\"]*\"[^\]\"]*){0,32}\]"
+# Structured data may hold brackets in quotes, and quotes after a backslash (RFC 5424, 6.3.3).
+_DATA = r"\[[^\]\"]*(?:\"(?:[^\"\\]|\\.)*\"[^\]\"]*){0,32}\]"
 RFC5424 = (
     rf"(?s)\A<\d{{1,3}}>\d{{1,2}} ({_TOKEN}+) ({_TOKEN}+) ({_TOKEN}+) ({_TOKEN}+) {_TOKEN}+ "
     rf"(?:-|(?:{_DATA}){{1,16}}) ?\x{{feff}}?(.*)\z"
@@ -53,13 +53,15 @@ BSD = (
 )
 ISO = (
     rf"{_START}(?P<year>\d{{4}})-(?P<month>\d{{2}})-(?P<day>\d{{2}})[T ]"
-    rf"{_CLOCK}(?:[.,](?P<fraction>\d{{1,9}}))?(?P<offset>Z|[+-]\d{{2}}:?\d{{2}})?) "
+    rf"{_CLOCK}(?:[.,](?P<fraction>\d{{1,9}}))?(?P<offset>Z|[+-]\d{{2}}(?::?\d{{2}})?)?) "
 )
-# Not every syslog names the host; BusyBox names facility and level, Solaris the number of the message.
-_PRIORITY = r"(?:auth|authpriv|daemon|user|syslog|local\d)\.[a-z]{3,7}"
+# Not every syslog names the host; BusyBox, FreeBSD and AIX name facility and level, Solaris the number of the message.
+_FACILITY = r"(?:auth|authpriv|security|daemon|user|syslog|local\d)"
+_PRIORITY = rf"(?:{_FACILITY}\.[a-z]{{3,7}}|(?:auth\|security|{_FACILITY}):[a-z]{{3,7}})"
+_BRACKETED = rf"<(?:{_FACILITY}\.[a-z]{{3,7}}|\d{{1,2}}\.\d)>"
 _NAME = rf"[^{_BLANK}\[\]():]"
 ORIGIN = (
-    rf"\A(?P<origin>(?: +{_PRIORITY}| +(?P<host>{_TOKEN}*[^{_BLANK}:])(?: +{_PRIORITY})?)?"
+    rf"\A(?P<origin>(?: +{_BRACKETED})?(?: +{_PRIORITY}| +(?P<host>{_TOKEN}*[^{_BLANK}:])(?: +{_PRIORITY})?)?"
     rf" +(?:\[?(?P<process>{_NAME}+)\]?(?:\((?P<module>[^(){_BLANK}]*)\))?(?:\[(?:(?P<pid>\d{{1,10}})|-)\])?: ?)?"
     r"(?:\[ID \d{1,10} \w{1,16}\.\w{1,16}\] )?)"
 )
@@ -241,8 +243,9 @@ def _shift(offset: str) -> int | None:
     """Minutes that a zone is ahead of UTC; None where there is no such offset."""
     if offset in ("", "Z"):
         return 0
-    minutes = 60 * int(offset[1:3]) + int(offset[-2:])
-    if int(offset[-2:]) >= 60 or minutes > LARGEST_OFFSET:
+    past_hour = int(offset[3:].lstrip(":") or "0")
+    minutes = 60 * int(offset[1:3]) + past_hour
+    if past_hour >= 60 or minutes > LARGEST_OFFSET:
         return None
     return -minutes if offset[0] == "-" else minutes
 

@@ -70,6 +70,18 @@ def test_each_form_of_head_is_read(spark) -> None:
             "2026-06-14 15:16:01", "h", "sshd", None, 7, True, "of Solaris"),
         b"Jun 14 15:16:01 h auth.info sshd[7]: of BusyBox": (
             "2026-06-14 15:16:01", "h", "sshd", None, 7, True, "of BusyBox"),
+        b"Jun 14 15:16:01 <auth.info> h sshd[7]: of FreeBSD": (
+            "2026-06-14 15:16:01", "h", "sshd", None, 7, True, "of FreeBSD"),
+        b"Jun 14 15:16:01 <4.6> h sshd[7]: of FreeBSD, in numbers": (
+            "2026-06-14 15:16:01", "h", "sshd", None, 7, True, "of FreeBSD, in numbers"),
+        b"Jun 14 15:16:01 h auth|security:info sshd[7]: of AIX": (
+            "2026-06-14 15:16:01", "h", "sshd", None, 7, True, "of AIX"),
+        b"Jun 14 15:16:01 h user:info is no priority of a process": (
+            "2026-06-14 15:16:01", "h", None, None, None, False, "is no priority of a process"),
+        b"2026-01-02T03:04:05+02 h sshd[7]: with an offset of hours": (
+            "2026-01-02 01:04:05", "h", "sshd", None, 7, True, "with an offset of hours"),
+        b'<38>1 2026-01-02T03:04:05Z h sshd 7 - [a b="c\\"]d\\\\" e="f\\]"] with escapes': (
+            "2026-01-02 03:04:05", "h", "sshd", None, 7, True, "with escapes"),
         b"Sun Jun 14 15:16:01 2015 auth.info sshd[7]: of OpenWrt": (
             "2015-06-14 15:16:01", None, "sshd", None, 7, True, "of OpenWrt"),
         b"Feb 29 2016 15:16:01 h sshd[7]: with its year": (
