@@ -7,7 +7,6 @@ command: those who have no Spark run the checks of files only.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Lock
@@ -20,8 +19,6 @@ from workloads.lakehouse.tables import Table
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
-
-AT_ONCE = 4
 
 
 @dataclass(frozen=True)
@@ -78,13 +75,9 @@ class Result:
 
 
 def run(checks: Iterable[Check], outputs: Outputs) -> list[Result]:
-    """The results of all checks that `outputs` can answer: those of tables only where there is Spark.
-
-    They are asked side by side, for most of a small query's time is waiting.
-    """
+    """The results of all checks that `outputs` can answer: those of tables only where there is Spark."""
     answerable = [check for check in checks if check.on == "files" or outputs.spark is not None]
-    with ThreadPoolExecutor(AT_ONCE) as pool:
-        return list(pool.map(lambda check: _run(check, outputs), answerable))
+    return tables.side_by_side(lambda check: _run(check, outputs), answerable)
 
 
 def _run(check: Check, outputs: Outputs) -> Result:

@@ -11,8 +11,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -23,9 +22,6 @@ if TYPE_CHECKING:
     from workloads.lakehouse.lake import Lake
     from workloads.lakehouse.task import TaskContext
 
-_seen: dict[tuple[Lake, str], dict[str, str | None]] = {}
-
-AT_ONCE = 4  # most of a small query's time is waiting
 PACKAGE = Path(__file__).resolve().parents[1]
 
 
@@ -81,26 +77,23 @@ def _outputs(task: TaskContext, module: ModuleType) -> dict[str, Any]:
 
 
 def _versions(task: TaskContext, names: tuple[str, ...]) -> dict[str, str | None]:
-    seen = _of_run(task)
+    seen = _of_run(task.lake, task.run_id)
     new = [name for name in names if name not in seen]
-    with ThreadPoolExecutor(AT_ONCE) as pool:
-        seen |= zip(new, pool.map(lambda name: tables.version(task.spark, task.lake, name), new), strict=True)
+    seen |= zip(new, tables.side_by_side(lambda name: tables.version(task.spark, task.lake, name), new), strict=True)
     return {name: seen[name] for name in names}
 
 
-def _of_run(task: TaskContext) -> dict[str, str | None]:
-    """The versions that this run has seen so far. Each takes Delta half a second to find, and most tables are asked for
-    by several tasks; no task writes while the run goes on but those of the run."""
-    run = (task.lake, task.run_id)
-    if run not in _seen:
-        _seen.clear()
-    return _seen.setdefault(run, {})
+@lru_cache(maxsize=1)
+def _of_run(lake: Lake, run_id: str) -> dict[str, str | None]:
+    """The versions that this run has seen so far, to be filled. Each takes Delta half a second to find, and most tables
+    are asked for by several tasks; no task writes while the run goes on but those of the run."""
+    return {}
 
 
 def _forget(task: TaskContext) -> None:
     """What the task writes will have other versions, however far it gets."""
     for name in task.task.writes:
-        _of_run(task).pop(name, None)
+        _of_run(task.lake, task.run_id).pop(name, None)
 
 
 @cache

@@ -57,8 +57,9 @@ ISO = (
 )
 # Not every syslog names the host; BusyBox, FreeBSD and AIX name facility and level, Solaris the number of the message.
 _FACILITY = r"(?:auth|authpriv|security|daemon|user|syslog|local\d)"
-_PRIORITY = rf"(?:{_FACILITY}\.[a-z]{{3,7}}|(?:auth\|security|{_FACILITY}):[a-z]{{3,7}})"
-_BRACKETED = rf"<(?:{_FACILITY}\.[a-z]{{3,7}}|\d{{1,2}}\.\d)>"
+_DOTTED = rf"{_FACILITY}\.[a-z]{{3,7}}"
+_PRIORITY = rf"(?:{_DOTTED}|(?:auth\|security|{_FACILITY}):[a-z]{{3,7}})"
+_BRACKETED = rf"<(?:{_DOTTED}|\d{{1,2}}\.\d)>"
 _NAME = rf"[^{_BLANK}\[\]():]"
 ORIGIN = (
     rf"\A(?P<origin>(?: +{_BRACKETED})?(?: +{_PRIORITY}| +(?P<host>{_TOKEN}*[^{_BLANK}:])(?: +{_PRIORITY})?)?"
