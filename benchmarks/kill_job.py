@@ -1,10 +1,12 @@
 """Kills the job's driver at each durable write, and repairs the run: `python -m benchmarks.kill_job`, a line for each.
 
-Every durable write of every task passes one gate that announces it (`workloads/lakehouse/effects.py`). The driver is
-killed with signal 9 just before each of them, and after the last; then the run is repaired, or run again. Tables,
-exports and the model registry must be those of an undisturbed run: tables by content without audit columns, exports by
-what they say (see `export`), one new version of the model. Between two reports that only tell of the run nothing of
-this can change: of several in a row, the first is a kill point.
+Every durable write of every task passes one gate that announces it (`workloads/lakehouse/effects.py`). In one run, the
+driver with its Java is stopped before each of them and the state folder is copied: that is what signal 9 leaves there,
+at each point, for the price of one run. From each copy, whose run is then one whose driver and session are gone, the run
+is repaired, or run again. With `--kill`, the driver is killed indeed, in a run for each point (an hour more); after the
+last write it always is. Tables, exports and the model registry must be those of an undisturbed run: tables by content
+without audit columns, exports by what they say (see `export`), one new version of the model. Between two reports that
+only tell of the run nothing of this can change: of several in a row, the first is a point.
 """
 
 from __future__ import annotations
@@ -80,9 +82,13 @@ def export(file: Path) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def writes(at: Platform, listing: Path) -> list[str]:
-    """Run the job undisturbed; its durable writes in order, as `kind name`."""
-    at.succeed("medallion", "run", WORKLOAD, PYTHONPATH=str(KILL_POINT), EFFECTS_LIST=str(listing))
+def writes(at: Platform, listing: Path, states: Path | None = None) -> list[str]:
+    """Run the job undisturbed; its durable writes in order, as `kind name`. `states`: where to copy what each finds."""
+    ways = {"EFFECTS_LIST": str(listing)}
+    if states is not None:
+        states.mkdir()
+        ways |= {"EFFECTS_STATES": str(states), "EFFECTS_HOME": str(at.home)}
+    at.succeed("medallion", "run", WORKLOAD, PYTHONPATH=str(KILL_POINT), **ways)
     return [line.replace("\t", " ") for line in listing.read_text().splitlines()]
 
 
@@ -102,12 +108,20 @@ def killed(at: Platform, snapshot: Path, point: str, mend: str) -> tuple[dict[st
     return outcome(at), first.returncode != 0
 
 
+def mended(at: Platform, state: Path, mend: str) -> dict[str, Any]:
+    """The outcome of a run whose driver and session were gone in that state, mended by `repair` or `run`."""
+    at.restore(state)
+    at.succeed("medallion", mend, WORKLOAD)
+    return outcome(at)
+
+
 def main() -> None:
     """Enumerate all kill points and print each with what came of it."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--lines", type=int, default=400, help="lines of the sample")
     parser.add_argument("--every", type=int, default=1, help="only every N-th point, and the last")
     parser.add_argument("--first", type=int, default=1, help="begin with that point, to share them out")
+    parser.add_argument("--kill", action="store_true", help="a run for each point, killed there")
     parser.add_argument("--mend", choices=("repair", "run"), default="repair")
     options = parser.parse_args()
     console = Console(width=160)
@@ -115,17 +129,23 @@ def main() -> None:
         folder = Path(name).resolve()
         at = prepare(folder, options.lines)
         at.snapshot(folder / "snapshot")
-        names = writes(at, folder / "writes")
+        states = folder / "states"
+        names = writes(at, folder / "writes", None if options.kill else states)
         expected = outcome(at)
         points = kill_points(names, options.every, options.first)
-        console.print(f"Driver killed at each of {len(points)} points, then `medallion {options.mend}`")
+        way = "killed" if options.kill else "stopped for good"
+        console.print(f"Driver {way} at each of {len(points)} points, then `medallion {options.mend}`")
         wrong = 0
         # Line by line, for it takes an hour: whoever ends it early has what was found.
         for number, (point, text) in enumerate(points, 1):
-            found, was = killed(at, folder / "snapshot", point, options.mend)
+            if (state := states / point).is_dir():
+                found, was = mended(at, state, options.mend), "stopped"
+            else:
+                found, died = killed(at, folder / "snapshot", point, options.mend)
+                was = "killed" if died else "NOT KILLED"
             place = difference(expected, found)
-            wrong += bool(place)
-            told = ("killed" if was else "NOT KILLED", f"DIFFERENT: {place}" if place else "same outcome")
+            wrong += bool(place) or was == "NOT KILLED"
+            told = (was, f"DIFFERENT: {place}" if place else "same outcome")
             console.print(f"{number:3} {point:10} {text:60} {', '.join(told)}")
     console.print(f"{len(points) - wrong} of {len(points)} points: same outcome; {json.dumps(expected['models'])}")
     raise SystemExit(bool(wrong))
