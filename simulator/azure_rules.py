@@ -1,4 +1,4 @@
-"""What the simulated Azure refuses, and what it adds to a resource.
+"""What the resource types of the simulated Azure have in common: ids, what Azure adds to a resource, how it refuses.
 
 Ids, endpoints and principals follow from names, so that two runs give equal states; for the same reason nothing here
 bears a time.
@@ -18,8 +18,10 @@ DATA_ROLES = {  # https://learn.microsoft.com/azure/role-based-access-control/bu
     "ba92f5b4-2d11-453d-a403-e96b0029c9fe": "Storage Blob Data Contributor",
     "b7e6dc6d-f1e8-4753-8033-0f276bb0955b": "Storage Blob Data Owner",
 }
-KUBERNETES_VERSIONS = ("1.34", "1.35", "1.36")
 GUID = r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
+GROUP = "/subscriptions/{subscription}/resourceGroups/{resourceGroupName}"
+PLACE = ("resourceGroupName", "location")
+BLOB_SERVICE = "/blobServices/default"  # is there with its account
 
 
 def guid(*parts: str) -> str:
@@ -30,8 +32,7 @@ def guid(*parts: str) -> str:
 SUBSCRIPTION, TENANT, DEPLOYER = guid("subscription"), guid("tenant"), guid("deployer")
 
 
-def refuse(status: int, code: str, message: str) -> CloudError:
-    return CloudError(f'Status={status} Code="{code}" Message="{message}"')
+# ids
 
 
 def parent_id(id_: str) -> str:
@@ -39,10 +40,8 @@ def parent_id(id_: str) -> str:
     head, _, tail = id_.rpartition("/providers/")
     if not head:
         return id_.rpartition("/resourceGroups/")[0]
-    if tail.count("/") > 2:
-        parent = id_.rsplit("/", 2)[0]
-        return parent.removesuffix("/blobServices/default")  # which is there with its account
-    return head
+    parent = id_.rsplit("/", 2)[0] if tail.count("/") > 2 else head
+    return parent.removesuffix(BLOB_SERVICE)
 
 
 def split(id_: str) -> tuple[str, str]:
@@ -53,12 +52,75 @@ def split(id_: str) -> tuple[str, str]:
     return "/".join([namespace, *rest[::2]]), rest[-1]
 
 
+def find(cloud: Cloud, id_: str) -> Resource | None:
+    """The resource of that id, written in capitals or not; an account for its blob service."""
+    return cloud.get(id_.rstrip("/").lower().removesuffix(BLOB_SERVICE.lower()))
+
+
+def exists(cloud: Cloud, id_: str) -> bool:
+    """Whether there is a subscription, resource group or resource of that id."""
+    return bool(re.fullmatch(r"/subscriptions/[^/]+/?", id_, re.IGNORECASE)) or find(cloud, id_) is not None
+
+
+def covers(scope: str, id_: str) -> bool:
+    """Whether a scope is the resource itself or what it belongs to."""
+    return (id_.lower() + "/").startswith(scope.rstrip("/").lower() + "/")
+
+
+def text(value: Any, *path: str) -> str:
+    """The text at a path of nested properties, empty if there is none."""
+    for name in path:
+        value = (value or {}).get(name)
+    return value or ""
+
+
+# how Azure refuses
+
+
+def refuse(status: int, code: str, message: str) -> CloudError:
+    return CloudError(f'Status={status} Code="{code}" Message="{message}"')
+
+
+def referenced(cloud: Cloud, resource: Resource, property_: str, id_: str, type_: str) -> Resource:
+    """The resource of Azure's type `type_` that a property names. Raises CloudError where there is none."""
+    found = find(cloud, id_)
+    if found is None or split(found.id)[0].lower() != type_.lower():
+        message = f"{property_}: resource {id_} of type {type_} referenced by resource {resource.id} was not found."
+        raise refuse(400, "InvalidResourceReference", message)
+    return found
+
+
+def taken(cloud: Cloud, resource: Resource, name: str) -> bool:
+    """Whether another resource of the type, in whatever subscription, has the same name; capitals make no other one."""
+    wanted = resource.inputs[name].lower()
+    others = cloud.find(resource.type)
+    return any(other.inputs[name].lower() == wanted for other in others if other.key != resource.key)
+
+
+def unchangeable(cloud: Cloud, resource: Resource, *names: str) -> None:
+    """Properties that Azure does not change once the resource is there, although the provider asks it to."""
+    old = cloud.get(resource.key)
+    for name in names:
+        if old and old.inputs.get(name) != resource.inputs.get(name):
+            message = f"Changing property '{name}' of '{resource.id}' is not allowed."
+            raise refuse(409, "PropertyChangeNotAllowed", message)
+
+
+def identities_exist(cloud: Cloud, resource: Resource) -> None:
+    for id_ in (resource.inputs.get("identity") or {}).get("userAssignedIdentities") or ():
+        if not cloud.get(id_.lower()):
+            raise refuse(400, "FailedIdentityOperation", f"The identity '{id_}' could not be found.")
+
+
+# what Azure adds
+
+
 def plain(location: str) -> str:
     """A location as Azure writes it: `West Europe` → `westeurope`."""
     return location.replace(" ", "").lower()
 
 
-def _location(cloud: Cloud, resource: Resource) -> str:
+def location(cloud: Cloud, resource: Resource) -> str:
     """A resource without a location of its own lies where its resource group does."""
     group = cloud.get(resource.parent)
     return plain(resource.inputs.get("location") or (group.outputs["location"] if group else ""))
@@ -69,9 +131,14 @@ def common(cloud: Cloud, resource: Resource) -> dict[str, Any]:
     return {"name": name, "type": type_}
 
 
-def _tracked(cloud: Cloud, resource: Resource) -> dict[str, Any]:
-    location = _location(cloud, resource)
-    outputs = {**common(cloud, resource), "location": location, "provisioningState": "Succeeded"}
+def part(cloud: Cloud, resource: Resource) -> dict[str, Any]:
+    """What a part of a resource shows, which has no location of its own."""
+    return {**common(cloud, resource), "etag": guid(resource.id, json.dumps(resource.inputs, sort_keys=True))}
+
+
+def tracked(cloud: Cloud, resource: Resource) -> dict[str, Any]:
+    place = location(cloud, resource)
+    outputs = {**common(cloud, resource), "location": place, "provisioningState": "Succeeded"}
     identity = resource.inputs.get("identity")
     return {**outputs, "identity": _identity(cloud, resource, identity)} if identity else outputs
 
@@ -91,6 +158,16 @@ def _identity(cloud: Cloud, resource: Resource, asked: Mapping[str, Any]) -> dic
     return identity
 
 
+# who is who
+
+
+def principals(cloud: Cloud) -> Iterator[str]:
+    """The object ids of all identities that Azure made."""
+    for resource in cloud.find("azure-native:*"):
+        yield resource.computed.get("principalId", "")
+        yield (resource.computed.get("identity") or {}).get("principalId", "")
+
+
 def principal_of(cloud: Cloud, connector: Resource, identity_id: str | None) -> str | None:
     """The principal as which an access connector reaches storage: a user-assigned identity's, or its own."""
     identity = connector.computed.get("identity") or {}
@@ -102,224 +179,14 @@ def principal_of(cloud: Cloud, connector: Resource, identity_id: str | None) -> 
 
 def may_write(cloud: Cloud, principal: str | None, account: Resource, container: str) -> bool:
     """Whether a principal holds a data role on a container, its account, resource group or subscription."""
-    target = f"{account.id}/blobServices/default/containers/{container}".lower()
+    target = f"{account.id}{BLOB_SERVICE}/containers/{container}"
     return any(
         assignment.inputs["roleDefinitionId"].rpartition("/")[2].lower() in DATA_ROLES
-        and (target + "/").startswith(assignment.inputs["scope"].rstrip("/").lower() + "/")
+        and covers(assignment.inputs["scope"], target)
         for assignment in cloud.find("azure-native:authorization:RoleAssignment", principalId=principal)
     )
 
 
-# what Azure refuses
-
-
-def identities_exist(cloud: Cloud, resource: Resource) -> None:
-    for id_ in (resource.inputs.get("identity") or {}).get("userAssignedIdentities") or ():
-        if not cloud.get(id_.lower()):
-            raise refuse(400, "FailedIdentityOperation", f"The identity '{id_}' could not be found.")
-
-
-def located(cloud: Cloud, resource: Resource) -> None:
-    if not resource.inputs.get("location"):
-        raise refuse(400, "LocationRequired", "The location property is required for this definition.")
-
-
-def unique_account(cloud: Cloud, resource: Resource) -> None:
-    identities_exist(cloud, resource)
-    name = resource.inputs["accountName"]
-    if any(other.key != resource.key for other in cloud.find(resource.type, accountName=name)):
-        raise refuse(409, "StorageAccountAlreadyTaken", f"The storage account named {name} is already taken.")
-
-
-def unique_factory(cloud: Cloud, resource: Resource) -> None:
-    identities_exist(cloud, resource)
-    name = resource.inputs["factoryName"]
-    if any(other.key != resource.key for other in cloud.find(resource.type, factoryName=name)):
-        raise refuse(409, "DataFactoryNameInUse", f"The Data Factory name '{name}' is already in use.")
-
-
-def hierarchical(cloud: Cloud, resource: Resource) -> None:
-    """https://learn.microsoft.com/azure/storage/blobs/storage-feature-support-in-storage-accounts"""
-    account = cloud.get(resource.parent)
-    wanted = resource.inputs
-    features = {
-        "versioning": wanted.get("isVersioningEnabled"),
-        "change feed": (wanted.get("changeFeed") or {}).get("enabled"),
-        "point-in-time restore": (wanted.get("restorePolicy") or {}).get("enabled"),
-    }
-    refused = [feature for feature, on in features.items() if on]
-    if account and account.inputs.get("isHnsEnabled") and refused:
-        message = f"{refused[0]} is not supported for an account with a hierarchical namespace."
-        raise refuse(409, "FeatureNotSupportedForAccount", message)
-
-
-def public_access(cloud: Cloud, resource: Resource) -> None:
-    account = cloud.get(resource.parent)
-    if resource.inputs.get("publicAccess") not in (None, "None") and not (
-        account and account.inputs.get("allowBlobPublicAccess")
-    ):
-        raise refuse(409, "PublicAccessNotPermitted", "Public access is not permitted on this storage account.")
-
-
-def new_assignment(cloud: Cloud, resource: Resource) -> None:
-    wanted = {name: resource.inputs[name] for name in ("principalId", "roleDefinitionId", "scope")}
-    if any(other.key != resource.key for other in cloud.find(resource.type, **wanted)):
-        raise refuse(409, "RoleAssignmentExists", "The role assignment already exists.")
-    if not re.fullmatch(rf".*/providers/Microsoft\.Authorization/roleDefinitions/{GUID}", wanted["roleDefinitionId"]):
-        raise refuse(400, "InvalidRoleDefinitionId", f"'{wanted['roleDefinitionId']}' is not the id of a role.")
-    if not re.fullmatch(GUID, wanted["principalId"]):
-        raise refuse(400, "InvalidPrincipalId", f"'{wanted['principalId']}' is not a GUID.")
-    # without a principal type, Azure looks the principal up
-    if not resource.inputs.get("principalType") and wanted["principalId"] not in {DEPLOYER, *_principals(cloud)}:
-        message = f"Principal {wanted['principalId']} does not exist in the directory {TENANT}."
-        raise refuse(400, "PrincipalNotFound", message)
-
-
-def _principals(cloud: Cloud) -> Iterator[str]:
-    for resource in cloud.find("azure-native:*"):
-        yield resource.computed.get("principalId", "")
-        yield (resource.computed.get("identity") or {}).get("principalId", "")
-
-
-def _linked(value: Any) -> Iterator[str]:
-    """The names of all linked services that a part of a pipeline refers to."""
-    if isinstance(value, dict):
-        reference = value.get("linkedServiceName")
-        if isinstance(reference, dict):
-            yield reference["referenceName"]
-        for part in value.values():
-            yield from _linked(part)
-    elif isinstance(value, list):
-        for part in value:
-            yield from _linked(part)
-
-
-def linked_services_exist(cloud: Cloud, resource: Resource) -> None:
-    there = {child.inputs.get("linkedServiceName") for child in cloud.children(resource.parent)}
-    for name in _linked(resource.inputs.get("activities")):
-        if name not in there:
-            message = (
-                f"The document cannot be created since it references {name} of type LinkedService, which is not there."
-            )
-            raise refuse(400, "BadRequest", message)
-
-
-def unreferenced(cloud: Cloud, resource: Resource) -> None:
-    for other in cloud.children(resource.parent):
-        if resource.inputs["linkedServiceName"] in _linked(other.inputs.get("activities")):
-            message = f"The document cannot be deleted since it is referenced by {other.inputs['pipelineName']}."
-            raise refuse(400, "BadRequest", message)
-
-
-def cluster(cloud: Cloud, resource: Resource) -> None:
-    """https://learn.microsoft.com/azure/aks/supported-kubernetes-versions and .../use-system-pools"""
-    identities_exist(cloud, resource)
-    version = resource.inputs.get("kubernetesVersion") or KUBERNETES_VERSIONS[-1]
-    if not version.startswith(KUBERNETES_VERSIONS):
-        message = f"Managed cluster is on version {version}, which is not supported in this region."
-        raise refuse(400, "K8sVersionNotSupported", message)
-    pools = resource.inputs.get("agentPoolProfiles") or []
-    if not any(pool.get("mode") == "System" for pool in pools):
-        raise refuse(400, "InvalidParameter", "Must define at least one system pool.")
-    for pool in pools:
-        if not re.fullmatch(r"[a-z][a-z0-9]{0,11}", pool["name"]):
-            raise refuse(400, "InvalidParameter", f"The agent pool name '{pool['name']}' is invalid.")
-    if not resource.inputs.get("dnsPrefix") and not resource.inputs.get("fqdnSubdomain"):
-        raise refuse(400, "InvalidParameter", "Required parameter dnsPrefix is missing (null).")
-
-
-# what Azure adds
-
-
-def group(cloud: Cloud, resource: Resource) -> dict[str, Any]:
-    state = {"provisioningState": "Succeeded"}
-    return {**common(cloud, resource), "location": _location(cloud, resource), "properties": state}
-
-
-def account(cloud: Cloud, resource: Resource) -> dict[str, Any]:
-    name, services = resource.inputs["accountName"], ("blob", "dfs", "file", "queue", "table")
-    return {
-        **_tracked(cloud, resource),
-        "primaryEndpoints": {service: f"https://{name}.{service}.core.windows.net/" for service in services},
-        "primaryLocation": _location(cloud, resource),
-        "statusOfPrimary": "available",
-    }
-
-
-def container(cloud: Cloud, resource: Resource) -> dict[str, Any]:
-    return {**common(cloud, resource), "deleted": False, "leaseState": "Available", "leaseStatus": "Unlocked"}
-
-
-def user_identity(cloud: Cloud, resource: Resource) -> dict[str, Any]:
-    ids = {name: guid(resource.id, name) for name in ("clientId", "principalId")}
-    return {**common(cloud, resource), **ids, "location": _location(cloud, resource), "tenantId": TENANT}
-
-
-def workspace(cloud: Cloud, resource: Resource) -> dict[str, Any]:
-    number = uuid.UUID(guid(resource.id)).int % 10**16
-    group = (
-        f"/subscriptions/{resource.id.split('/')[2]}/resourceGroups/databricks-rg-{resource.inputs['workspaceName']}"
-    )
-    return {
-        **_tracked(cloud, resource),
-        "workspaceId": f"{number:016}",
-        "workspaceUrl": f"adb-{number:016}.{number % 20}.azuredatabricks.net",
-        "managedResourceGroupId": resource.inputs.get("managedResourceGroupId") or group,
-        "isUcEnabled": True,
-    }
-
-
-def connector(cloud: Cloud, resource: Resource) -> dict[str, Any]:
-    outputs = _tracked(cloud, resource)
-    return {**outputs, "properties": {"provisioningState": outputs.pop("provisioningState")}}
-
-
-def factory(cloud: Cloud, resource: Resource) -> dict[str, Any]:
-    return {**_tracked(cloud, resource), "version": "2018-06-01"}
-
-
-def part(cloud: Cloud, resource: Resource) -> dict[str, Any]:
-    return {**common(cloud, resource), "etag": guid(resource.id, json.dumps(resource.inputs, sort_keys=True))}
-
-
-def managed_cluster(cloud: Cloud, resource: Resource) -> dict[str, Any]:
-    asked, location = resource.inputs, _location(cloud, resource)
-    version = asked.get("kubernetesVersion") or KUBERNETES_VERSIONS[-1]
-    group, name = asked["resourceGroupName"], asked["resourceName"]
-    host = asked.get("fqdnSubdomain") or f"{asked['dnsPrefix']}-{guid(resource.id)[:8]}"
-    outputs = {
-        **_tracked(cloud, resource),
-        "kubernetesVersion": version,
-        "currentKubernetesVersion": version if version.count(".") == 2 else f"{version}.0",
-        "fqdn": f"{host}.hcp.{location}.azmk8s.io",
-        "azurePortalFQDN": f"{host}.portal.hcp.{location}.azmk8s.io",
-        "nodeResourceGroup": asked.get("nodeResourceGroup") or f"MC_{group}_{name}_{location}",
-        "powerState": {"code": "Running"},
-        "maxAgentPools": 100,
-        "identityProfile": asked.get("identityProfile")
-        or {
-            "kubeletidentity": {
-                "clientId": guid(resource.id, "kubelet", "client"),
-                "objectId": guid(resource.id, "kubelet", "object"),
-            }
-        },
-    }
-    if (asked.get("oidcIssuerProfile") or {}).get("enabled"):
-        issuer = f"https://{location}.oic.prod-aks.azure.com/{TENANT}/{guid(resource.id, 'oidc')}/"
-        outputs["oidcIssuerProfile"] = {"enabled": True, "issuerURL": issuer}
-    return outputs
-
-
-# what happens to files
-
-
-def _folder(cloud: Cloud, resource: Resource) -> Path:
-    return cloud.lake_root(resource.inputs["accountName"]) / resource.inputs.get("containerName", "")
-
-
-def make_folder(cloud: Cloud, resource: Resource) -> None:
-    _folder(cloud, resource).mkdir(parents=True, exist_ok=True)
-
-
-def remove_folder(cloud: Cloud, resource: Resource) -> None:
-    cloud.remove(_folder(cloud, resource))
+def workspace_files(cloud: Cloud, workspace: Resource) -> Path:
+    """The folder of the notebooks of a Databricks workspace, by the first part of its address."""
+    return cloud.home / "workspace" / workspace.computed["workspaceUrl"].partition(".")[0]

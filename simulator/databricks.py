@@ -1,73 +1,43 @@
-"""The simulated Databricks: the databricks provider's resource types, a row each, and the rules of jobs."""
+"""The simulated Databricks: the databricks provider's resource types, a row each."""
 
+import itertools
 import re
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
+from simulator import databricks_rules as rules
 from simulator import unity_catalog as uc
-from simulator.azure_rules import guid
+from simulator import uploads
+from simulator.azure_rules import GUID, guid
+from simulator.databricks_rules import (
+    CLUSTER,
+    CLUSTER_POLICY,
+    JOB,
+    NOTEBOOK,
+    PERMISSIONS,
+    PERMITTED,
+    SECRET_ACL,
+    SECRET_SCOPE,
+)
 from simulator.kinds import Kind, Package
-from simulator.state import Cloud, CloudError, Resource
+from simulator.state import Cloud, CloudError
 from simulator.unity_catalog import (
     CATALOG,
     CREDENTIAL,
     FILE,
     LOCATION,
     METASTORE,
+    MODEL,
     SCHEMA,
     SECURABLES,
+    SERVICE_PRINCIPAL,
     UC_NAME,
     VOLUME,
     uc_key,
 )
 
 WORKSPACE = "azure-native:databricks:Workspace"
-JOB, PERMISSIONS = "databricks:index/job:Job", "databricks:index/permissions:Permissions"
-
-
-def _job(cloud: Cloud, resource: Resource) -> None:
-    tasks = resource.inputs.get("tasks") or []
-    keys = [task["taskKey"] for task in tasks]
-    clusters = {cluster["jobClusterKey"] for cluster in resource.inputs.get("jobClusters") or []}
-    needs = {task["taskKey"]: [on["taskKey"] for on in task.get("dependsOns") or []] for task in tasks}
-    for task in tasks:
-        key, cluster = task["taskKey"], task.get("jobClusterKey")
-        if keys.count(key) > 1:
-            raise CloudError(f"Duplicate task key: '{key}'")
-        if cluster and cluster not in clusters:
-            raise CloudError(f"Job cluster '{cluster}' is not defined in field 'job_clusters'.")
-        for other in needs[key]:
-            if other not in keys:
-                raise CloudError(f"Invalid task dependency: task '{key}' depends on '{other}', which does not exist.")
-    while needs:
-        free = [key for key, others in needs.items() if not set(others) & needs.keys()]
-        if not free:
-            raise CloudError(f"Task dependencies form a cycle: {', '.join(needs)}")
-        needs = {key: others for key, others in needs.items() if key not in free}
-
-
-def _job_exists(cloud: Cloud, resource: Resource) -> None:
-    job = resource.inputs.get("jobId")
-    if not job:
-        raise CloudError("the simulated Databricks knows permissions on a job only: jobId is missing")
-    if not cloud.get(f"{resource.scope}/{JOB}/{job}"):
-        raise CloudError(f"Job {job} does not exist.")
-
-
-def _job_outputs(cloud: Cloud, resource: Resource) -> dict[str, Any]:
-    workspace = cloud.get(resource.scope)
-    assert workspace is not None
-    return {"url": f"https://{workspace.computed['workspaceUrl']}/#job/{resource.id}"}
-
-
-def _workspace_of(cloud: Cloud, resource: Resource) -> str:
-    return resource.scope
-
-
-def _job_of(cloud: Cloud, resource: Resource) -> str:
-    return f"{resource.scope}/{JOB}/{resource.inputs['jobId']}"
-
 
 KINDS = (
     Kind(
@@ -138,7 +108,7 @@ KINDS = (
         naming={"path": r"/Volumes(/[^/]+){4,}"},
         replace=("path",),
         parent=uc.volume_of,
-        defaults=uc.with_md5,
+        defaults=uploads.with_md5,
         rules=uc.uploadable,
         outputs=uc.file,
         written=uc.upload,
@@ -146,18 +116,112 @@ KINDS = (
         deleted=uc.remove_file,
         adopts=True,
     ),
-    Kind(JOB, "{name}", naming={"name": r".{1,4096}"}, parent=_workspace_of, rules=_job, outputs=_job_outputs),
+    Kind(
+        MODEL,
+        "{catalogName}.{schemaName}.{name}",
+        naming={"catalogName": UC_NAME, "schemaName": UC_NAME, "name": UC_NAME},
+        replace=("catalogName", "schemaName", "name", "storageLocation"),
+        parent=uc.schema_of,
+        rules=uc.model_storage,
+        outputs=uc.model,
+        computed=("metastoreId", "owner", "fullName", "createdBy"),
+    ),
+    Kind(
+        SECRET_SCOPE,
+        "{name}",
+        naming={"name": r"[-\w@.]{1,128}"},
+        replace=("name", "backendType", "initialManagePrincipal", "keyvaultMetadata"),
+        parent=rules.in_workspace,
+        rules=rules.vault_exists,
+        outputs=rules.secret_scope,
+        computed=("backendType",),
+        taken="Scope {name} already exists!",
+    ),
+    Kind(
+        SECRET_ACL,
+        "{scope}|||{principal}",
+        replace=("scope", "principal", "permission"),
+        parent=rules.scope_of_acl,
+        rules=rules.acl,
+        adopts=True,
+    ),
+    Kind(
+        SERVICE_PRINCIPAL,
+        "{applicationId}",
+        naming={"applicationId": GUID},
+        replace=("applicationId", "displayName"),
+        parent=rules.in_workspace,
+        outputs=rules.service_principal,
+        computed=("aclPrincipalId", "home", "repos"),
+        taken="Service principal with application ID {applicationId} already exists.",
+    ),
+    Kind(
+        CLUSTER_POLICY,
+        "{name}",
+        naming={"name": r".{1,100}"},
+        parent=rules.in_workspace,
+        rules=rules.policy,
+        outputs=rules.policy_id,
+        taken="Cluster Policy with name `{name}` already exists",
+    ),
+    Kind(
+        CLUSTER,
+        "{clusterName}",
+        naming={"clusterName": r".+"},
+        replace=("idempotencyToken",),
+        parent=rules.in_workspace,
+        defaults=rules.with_autotermination,
+        rules=rules.cluster,
+        outputs=rules.cluster_outputs,
+    ),
+    Kind(
+        NOTEBOOK,
+        "{path}",
+        naming={"path": r"(/(?!\.{1,2}(/|$))[^/]+)+"},
+        replace=("path",),
+        parent=rules.in_workspace,
+        defaults=uploads.with_md5,
+        rules=rules.notebook,
+        outputs=rules.notebook_outputs,
+        written=rules.import_notebook,
+        read=rules.notebook_as_it_lies,
+        deleted=rules.remove_notebook,
+        computed=("objectId",),
+        adopts=True,
+    ),
+    Kind(
+        JOB,
+        "{name}",
+        naming={"name": r".{1,4096}"},
+        parent=rules.in_workspace,
+        rules=rules.job,
+        outputs=rules.job_outputs,
+    ),
     Kind(
         PERMISSIONS,
-        "/jobs/{jobId}",
-        replace=("jobId",),
-        parent=_job_of,
-        rules=_job_exists,
+        rules.permissions_id,
+        replace=tuple(PERMITTED),
+        parent=rules.permitted_on,
+        rules=rules.permissions,
+        outputs=rules.permissions_outputs,
         computed=("objectType",),
-        outputs=lambda _cloud, _resource: {"objectType": "job"},
     ),
 )
-IN_WORKSPACE = (JOB, PERMISSIONS)
+IN_WORKSPACE = (CLUSTER, CLUSTER_POLICY, JOB, NOTEBOOK, PERMISSIONS, SECRET_ACL, SECRET_SCOPE, SERVICE_PRINCIPAL)
+
+
+def _cluster_id(number: int) -> str:
+    """`0914-200113-rc8v8keb`: month and day, time, a word."""
+    return f"{number % 10**4:04}-{number // 10**4 % 10**6:06}-{number:032x}"[:20]
+
+
+IDS: Mapping[str, Callable[[int], str]] = {  # the form of ids that are not the name
+    CLUSTER: _cluster_id,
+    CLUSTER_POLICY: lambda number: f"{number:032X}"[:16],
+    JOB: lambda number: str(number % 10**15),
+    SERVICE_PRINCIPAL: lambda number: str(number % 10**15),
+}
+SHARE_NAMES = (CLUSTER, JOB)
 
 
 class Databricks(Package):
@@ -175,12 +239,16 @@ class Databricks(Package):
         raise CloudError(f"there is no simulated Databricks workspace at host '{host or id_}'")
 
     def key(self, scope: str, kind: Kind, id_: str) -> str:
-        return uc_key(kind.type, id_) if scope == METASTORE and kind.type != FILE else super().key(scope, kind, id_)
+        if scope == METASTORE and kind.type != FILE:
+            return uc_key(kind.type, id_)
+        return super().key(scope, kind, id_.lower() if kind.type == SECRET_SCOPE else id_)
 
     def identify(self, cloud: Cloud, kind: Kind, inputs: Mapping[str, Any]) -> str:
-        if kind.type != JOB:
-            return kind.identify(inputs)
+        natural, form = kind.identify(inputs), IDS.get(kind.type)
+        if form is None:
+            return natural
         scope = self.scope(cloud, kind)
-        same = len(cloud.find(JOB, name=inputs["name"]))
-        ids = (str(uuid.UUID(guid(scope, inputs["name"], str(n))).int % 10**15) for n in range(same + 1))
-        return next(id_ for id_ in ids if not cloud.get(self.key(scope, kind, id_)))  # jobs may share a name
+        ids = (form(uuid.UUID(guid(scope, natural, str(n))).int) for n in itertools.count())
+        if kind.type not in SHARE_NAMES:
+            return next(ids)
+        return next(id_ for id_ in ids if not cloud.get(self.key(scope, kind, id_)))

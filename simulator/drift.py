@@ -20,14 +20,20 @@ def _find(now: Cloud, id_: str) -> Resource:
     return found[0]
 
 
+def _has(value: Any, names: Sequence[str]) -> bool:
+    """Whether a property of nested properties is there."""
+    return not names or (isinstance(value, dict) and names[0] in value and _has(value[names[0]], names[1:]))
+
+
 def set_property(id_: str, path: str, value: Any) -> Resource:
     """Change a property (`tags.owner`) of the resource of that id or key, as somebody at the portal would."""
     with cloud() as now:
         resource = _find(now, id_)
         *outer, last = path.split(".")
         changed = replace(resource, inputs=dict(resource.inputs), computed=dict(resource.computed))
-        first = path.split(".")[0]
-        halves = [half for half in (changed.inputs, changed.computed) if first in half] or [changed.inputs]
+        both = (changed.inputs, changed.computed)
+        halves = [half for half in both if _has(half, path.split("."))]  # what Azure alone sets is no input
+        halves = halves or [half for half in both if path.split(".")[0] in half] or [changed.inputs]
         for place in halves:
             for name in outer:
                 place[name] = dict(place.get(name) or {})

@@ -41,6 +41,7 @@ class Kind:
     read: Callable[[Cloud, Resource], Resource | None] = lambda _cloud, resource: resource
     computed: tuple[str, ...] = ()  # inputs to which the cloud adds something, so that a preview cannot know them
     adopts: bool = False  # creating it takes over what is there: it came with its parent, or an upload overwrites it
+    taken: str = "cannot create already existing resource '{id}'"  # what the cloud says of a second one, by its inputs
 
     def identify(self, inputs: Mapping[str, Any], **more: str) -> str:
         """The id (or natural key) that a resource with these inputs has."""
@@ -112,7 +113,7 @@ class Package:
     def create(self, cloud: Cloud, type_: str, inputs: dict[str, Any]) -> Resource:
         kind, draft = self.kind(type_), self._draft(cloud, type_, inputs)
         if cloud.get(draft.key) and not kind.adopts:
-            raise CloudError(f"cannot create already existing resource '{draft.id}'")
+            raise CloudError(kind.taken.format_map({**draft.inputs, "id": draft.id}))
         return self._write(cloud, replace(draft, parent=self.parent(cloud, kind, draft)))
 
     def update(self, cloud: Cloud, type_: str, id_: str, inputs: dict[str, Any]) -> Resource:

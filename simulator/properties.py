@@ -94,18 +94,16 @@ class Property:
     constant: str | None  # the only value that it takes: what tells the classes of a union apart
 
 
-_source = functools.cache(lambda path: path.read_text(encoding="utf-8") if path.is_file() else "")
-
-
 @functools.cache
+def _classes(path: Path) -> dict[str, str]:
+    """The source text of every class of a generated module, by name."""
+    text = path.read_text(encoding="utf-8") if path.is_file() else ""
+    return {re.split(r"\W", part, maxsplit=1)[0]: part for part in text.split("\nclass ")[1:]}
+
+
 def _class(path: Path, name: str) -> str:
     """The source text of one class of a generated module, empty if it has none."""
-    text = _source(path)
-    start = max(text.find(f"\nclass {name}:"), text.find(f"\nclass {name}("))
-    if start < 0:
-        return ""
-    end = text.find("\nclass ", start + 1)
-    return text[start : end if end > 0 else None]
+    return _classes(path).get(name, "")
 
 
 def _wire_names(source: str) -> dict[str, str]:
@@ -136,7 +134,7 @@ def _module(token: str) -> tuple[Path, str]:
     assert spec is not None and spec.origin is not None, f"the SDK of {package} is not installed"
     folder, _, file = module.partition("/")
     root = Path(spec.origin).parent
-    snake = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", file or name).lower()
+    snake = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", file or name).lower()
     return (root if folder in ("index", "provider") else root / folder) / f"{snake}.py", name
 
 
@@ -153,7 +151,8 @@ def computed_names(token: str) -> frozenset[str]:
 def fields_of(token: str) -> dict[str, Property]:
     """The input properties of a resource type or a provider (`databricks:provider:Provider`)."""
     path, name = _module(token)
-    return fields(path, f"{name}Args")
+    initial = f"{name}InitArgs"  # where other resources take such a thing, too: their class has the plain name
+    return fields(path, initial if _class(path, initial) else f"{name}Args")
 
 
 def check(token: str, inputs: Mapping[str, Any]) -> list[Problem]:

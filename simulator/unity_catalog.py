@@ -4,8 +4,6 @@ Permissions on files are those of the real chain: volume → external location �
 role assignment on the storage account.
 """
 
-import base64
-import hashlib
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
@@ -13,8 +11,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from simulator import properties
-from simulator.azure_rules import guid, may_write, principal_of
+from simulator import uploads
+from simulator.azure_rules import GUID, guid, may_write, principal_of
 from simulator.state import Cloud, CloudError, Resource
 
 CREDENTIAL, LOCATION = (
@@ -26,7 +24,8 @@ CATALOG, SCHEMA, VOLUME = (
     "databricks:index/schema:Schema",
     "databricks:index/volume:Volume",
 )
-FILE = "databricks:index/file:File"
+FILE, MODEL = "databricks:index/file:File", "databricks:index/registeredModel:RegisteredModel"
+SERVICE_PRINCIPAL = "databricks:index/servicePrincipal:ServicePrincipal"
 METASTORE = "unity-catalog"
 OWNER = "deployer@simulated.example"
 UC_NAME = r"[^./\s\x00-\x1f\x7f]{1,255}"
@@ -34,11 +33,13 @@ SECURABLES = {  # property of Grants → resource type of what it grants on
     "catalog": CATALOG,
     "schema": SCHEMA,
     "volume": VOLUME,
+    "model": MODEL,
     "externalLocation": LOCATION,
     "storageCredential": CREDENTIAL,
 }
 GRANTED = {  # https://learn.microsoft.com/azure/databricks/data-governance/unity-catalog/manage-privileges/privileges
     "volume": "ALL_PRIVILEGES APPLY_TAG MANAGE READ_VOLUME WRITE_VOLUME",
+    "model": "ALL_PRIVILEGES APPLY_TAG CREATE_MODEL_VERSION EXECUTE MANAGE",
     "externalLocation": "ALL_PRIVILEGES BROWSE CREATE_EXTERNAL_TABLE CREATE_EXTERNAL_VOLUME CREATE_FOREIGN_SECURABLE "
     "CREATE_MANAGED_STORAGE MANAGE READ_FILES WRITE_FILES EXTERNAL_USE_LOCATION",
     "storageCredential": "ALL_PRIVILEGES CREATE_EXTERNAL_LOCATION CREATE_EXTERNAL_TABLE MANAGE READ_FILES WRITE_FILES",
@@ -146,6 +147,16 @@ def volume_storage(cloud: Cloud, resource: Resource) -> None:
                 raise CloudError(f"Input path url '{location}' overlaps with managed storage of '{catalog.id}'.")
 
 
+def model_storage(cloud: Cloud, resource: Resource) -> None:
+    if resource.inputs.get("storageLocation"):
+        _location(cloud, resource.inputs["storageLocation"])
+
+
+def principals(cloud: Cloud, name: str) -> list[Resource]:
+    """The service principals of that application id, one for each workspace that knows it."""
+    return [found for found in cloud.find(SERVICE_PRINCIPAL) if found.inputs["applicationId"].lower() == name.lower()]
+
+
 def _securable(inputs: Mapping[str, Any]) -> tuple[str, str]:
     named = [(name, inputs[name]) for name in SECURABLES if inputs.get(name)]
     if len(named) != 1:
@@ -160,6 +171,10 @@ def grantable(cloud: Cloud, resource: Resource) -> None:
         wrong = [privilege for privilege in grant["privileges"] if privilege not in GRANTED[securable].split()]
         if wrong:
             raise CloudError(f"Privilege {wrong[0]} is not applicable to this entity [{securable} {name}].")
+        # the words of https://github.com/databricks/terraform-provider-databricks/issues/3220; users and groups are
+        # not simulated, and an id of Entra ID's that is no application id is a frequent mistake
+        if re.fullmatch(GUID, grant["principal"]) and not principals(cloud, grant["principal"]):
+            raise CloudError(f"Could not find principal with name {grant['principal']}")
 
 
 def not_in_use(cloud: Cloud, resource: Resource) -> None:
@@ -186,11 +201,16 @@ def catalog_empty(cloud: Cloud, resource: Resource) -> None:
 
 
 def schema_empty(cloud: Cloud, resource: Resource) -> None:
-    volumes = [child for child in cloud.children(resource.key) if child.type == VOLUME]
-    tables = list(_tables(cloud, resource))
-    if (volumes or tables) and not resource.inputs.get("forceDestroy"):
-        held = f"{len(tables)} table(s) and {len(volumes)} volume(s)"
-        raise CloudError(f"Schema '{resource.id}' is not empty. The schema has {held}")
+    """Databricks counts models as functions: https://github.com/databricks/terraform-provider-databricks/issues/4046"""
+    held = [child.type for child in cloud.children(resource.key)]
+    numbers = {
+        "tables": len(list(_tables(cloud, resource))),
+        "functions": held.count(MODEL),
+        "volumes": held.count(VOLUME),
+    }
+    if any(numbers.values()) and not resource.inputs.get("forceDestroy"):
+        counted = ", ".join(f"{number} {what}(s)" for what, number in numbers.items())
+        raise CloudError(f"Schema '{resource.id}' is not empty. The schema has {counted}")
 
 
 # what Databricks adds
@@ -229,6 +249,10 @@ def volume(cloud: Cloud, resource: Resource) -> dict[str, Any]:
     return {"owner": resource.inputs.get("owner") or OWNER, "volumePath": "/Volumes/" + resource.id.replace(".", "/")}
 
 
+def model(cloud: Cloud, resource: Resource) -> dict[str, Any]:
+    return {**_uc(cloud, resource), "fullName": resource.id, "createdBy": OWNER}
+
+
 # files
 
 
@@ -244,27 +268,6 @@ def _local(cloud: Cloud, path: str) -> Path:
     return cloud.home.joinpath("volumes", *_in_volume(path))
 
 
-def _md5(content: bytes) -> str:
-    return hashlib.md5(content, usedforsecurity=False).hexdigest()
-
-
-def _content(inputs: Mapping[str, Any]) -> bytes:
-    try:
-        return (
-            Path(inputs["source"]).read_bytes() if inputs.get("source") else base64.b64decode(inputs["contentBase64"])
-        )
-    except OSError as error:
-        raise CloudError(f"source: '{inputs['source']}' cannot be read: {error.strerror}") from None
-
-
-def with_md5(inputs: dict[str, Any]) -> dict[str, Any]:
-    """As the real provider does: the content's hash is compared, not the name of the local file."""
-    known = isinstance(inputs.get("source") or inputs.get("contentBase64"), str)
-    if not known or properties.UNKNOWN in inputs.values():
-        return inputs
-    return {**inputs, "md5": _md5(_content(inputs))}
-
-
 def uploadable(cloud: Cloud, resource: Resource) -> None:
     catalog, schema, volume, _ = _in_volume(resource.inputs["path"])
     found = _there(cloud, VOLUME, f"{catalog}.{schema}.{volume}")
@@ -274,26 +277,25 @@ def uploadable(cloud: Cloud, resource: Resource) -> None:
 
 def file(cloud: Cloud, resource: Resource) -> dict[str, Any]:
     modified = datetime.now(UTC).strftime("%a, %d %b %Y %H:%M:%S GMT")
-    return {"fileSize": len(_content(resource.inputs)), "modificationTime": modified, "remoteFileModified": False}
+    return {
+        "fileSize": len(uploads.content(resource.inputs)),
+        "modificationTime": modified,
+        "remoteFileModified": False,
+    }
 
 
 def upload(cloud: Cloud, resource: Resource) -> None:
-    target = _local(cloud, resource.inputs["path"])
-    target.parent.mkdir(parents=True, exist_ok=True)
-    draft = target.with_name(f".{target.name}.uploading")
-    draft.write_bytes(_content(resource.inputs))
-    draft.replace(target)
+    uploads.write(_local(cloud, resource.inputs["path"]), resource.inputs)
 
 
 def as_it_lies(cloud: Cloud, resource: Resource) -> Resource | None:
-    """The file in the volume, which others than Pulumi may have changed or removed."""
     file = _local(cloud, resource.inputs["path"])
-    if not file.is_file():
+    found = uploads.as_it_lies(resource, file)
+    if found is None:
         return None
-    content = file.read_bytes()
-    md5 = _md5(content)
-    changed = {"fileSize": len(content), "remoteFileModified": md5 != resource.inputs.get("md5")}
-    return replace(resource, inputs={**resource.inputs, "md5": md5}, computed={**resource.computed, **changed})
+    modified = found.inputs["md5"] != resource.inputs.get("md5")
+    changed = {"fileSize": file.stat().st_size, "remoteFileModified": modified}
+    return replace(found, computed={**found.computed, **changed})
 
 
 def remove_file(cloud: Cloud, resource: Resource) -> None:

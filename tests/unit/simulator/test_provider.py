@@ -12,7 +12,7 @@ import pytest
 from pulumi.runtime.proto import provider_pb2
 
 from simulator import drift, faults, pending
-from simulator.azure import kubeconfig
+from simulator.azure_kubernetes import kubeconfig
 from simulator.azure_rules import SUBSCRIPTION
 from simulator.faults import schedule_fault
 from simulator.properties import UNKNOWN, from_struct, to_struct
@@ -31,7 +31,7 @@ AKS = {
     "resourceName": "aks",
     "dnsPrefix": "aks",
     "kubernetesVersion": "1.35",
-    "agentPoolProfiles": [{"name": "system", "mode": "System"}],
+    "agentPoolProfiles": [{"name": "system", "mode": "System", "count": 1}],
 }
 PODS = {"metadata": {"labels": {"app": "a"}}, "spec": {"containers": [{"name": "c", "image": "i"}]}}
 

@@ -17,7 +17,9 @@ CREDENTIAL, LOCATION = (
 CATALOG, SCHEMA = "databricks:index/catalog:Catalog", "databricks:index/schema:Schema"
 VOLUME, FILE = "databricks:index/volume:Volume", "databricks:index/file:File"
 GRANTS, JOB = "databricks:index/grants:Grants", "databricks:index/job:Job"
-PERMISSIONS = "databricks:index/permissions:Permissions"
+MODEL, PERMISSIONS = "databricks:index/registeredModel:RegisteredModel", "databricks:index/permissions:Permissions"
+SERVICE_PRINCIPAL = "databricks:index/servicePrincipal:ServicePrincipal"
+APPLICATION = "99999999-2222-3333-4444-555555555555"
 BASE = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/rg"
 CONNECTOR = f"{BASE}/providers/Microsoft.Databricks/accessConnectors/dbac"
 ROLES = f"/subscriptions/{SUBSCRIPTION}/providers/Microsoft.Authorization/roleDefinitions"
@@ -234,7 +236,28 @@ def test_a_role_taken_away_stops_uploads(volume, make, source):
             "SELECT is not applicable",
         ),
         (GRANTS, {"volume": "a", "schema": "b", "grants": []}, "exactly one of"),
-        (PERMISSIONS, {"jobId": "1", "accessControls": []}, "Job 1 does not exist"),
+        (GRANTS, {"model": "cat.models.no", "grants": []}, r"Registered Model 'cat\.models\.no' does not exist"),
+        (
+            GRANTS,
+            {"schema": "cat.models", "grants": [{"principal": APPLICATION, "privileges": ["EXECUTE"]}]},
+            f"Could not find principal with name {APPLICATION}",
+        ),
+        (MODEL, {"catalogName": "no", "schemaName": "s", "name": "m"}, r"Schema 'no\.s' does not exist"),
+        (MODEL, {"catalogName": "cat", "name": "m"}, "schemaName: the simulated cloud needs it named explicitly"),
+        (MODEL, {"catalogName": "cat", "schemaName": "models", "name": "a.b"}, r"name: 'a\.b' is not a name"),
+        (
+            MODEL,
+            {
+                "catalogName": "cat",
+                "schemaName": "models",
+                "name": "m",
+                "storageLocation": "abfss://a@b.dfs.core.windows.net/",
+            },
+            "No parent external location",
+        ),
+        (FILE, {"path": WHEEL}, "exactly one of source and contentBase64"),
+        (FILE, {"path": WHEEL, "source": "/a", "contentBase64": "eA=="}, "exactly one of source and contentBase64"),
+        (FILE, {"path": WHEEL, "contentBase64": "x"}, "contentBase64: not Base64"),
         (JOB, {"name": "j", "tasks": [{"taskKey": "a"}, {"taskKey": "a"}]}, "Duplicate task key: 'a'"),
         (JOB, {"name": "j", "tasks": [{"taskKey": "a", "dependsOns": [{"taskKey": "b"}]}]}, "'b', which does not"),
         (JOB, {"name": "j", "tasks": [{"taskKey": "a", "dependsOns": [{"taskKey": "a"}]}]}, "form a cycle: a"),
@@ -251,8 +274,26 @@ def test_ids_are_those_of_databricks(volume, make):
     assert make(GRANTS, externalLocation="models", grants=grants).id == "external_location/models"
     job = make(JOB, name="j")
     assert job.id.isdigit()
-    assert make(PERMISSIONS, jobId=job.id, accessControls=[]).id == f"/jobs/{job.id}"
+    controls = [{"groupName": "engineers", "permissionLevel": "CAN_MANAGE_RUN"}]
+    assert make(PERMISSIONS, jobId=job.id, accessControls=controls).id == f"/jobs/{job.id}"
     assert make(JOB, name="j").id != job.id  # jobs may share a name
+
+
+def test_a_model_is_granted_and_goes_with_its_versions(volume, make, delete):
+    model = make(MODEL, catalogName="cat", schemaName="models", name="severity")
+    assert (model.id, model.computed["fullName"]) == ("cat.models.severity", "cat.models.severity")
+    make(SERVICE_PRINCIPAL, applicationId=APPLICATION)
+    with pytest.raises(CloudError, match="SELECT is not applicable to this entity"):
+        make(GRANTS, model=model.id, grants=[{"principal": "engineers", "privileges": ["SELECT"]}])
+    grants = [{"principal": APPLICATION, "privileges": ["EXECUTE", "CREATE_MODEL_VERSION"]}]
+    assert make(GRANTS, model=model.id, grants=grants).id == "model/cat.models.severity"
+    with cloud() as now:
+        (schema,) = now.find(SCHEMA)
+    with pytest.raises(CloudError, match=r"has 0 tables\(s\), 1 functions\(s\), 1 volumes\(s\)"):
+        delete(schema)
+    delete(model)
+    with cloud() as now:
+        assert now.find(MODEL) == now.find(GRANTS) == []
 
 
 def test_what_is_in_use_is_not_deleted(volume, make, delete, workspace):
@@ -262,7 +303,7 @@ def test_what_is_in_use_is_not_deleted(volume, make, delete, workspace):
         ("cred", "dependent external locations: models, tables"),
         ("models", r"is used by cat\.models\.files"),
         ("cat", r"has 1 schema\(s\)"),
-        ("cat.models", r"has 0 table\(s\) and 1 volume\(s\)"),
+        ("cat.models", r"has 0 tables\(s\), 0 functions\(s\), 1 volumes\(s\)"),
     ]:
         with pytest.raises(CloudError, match=message):
             delete(there[id_])
@@ -272,7 +313,7 @@ def test_a_schema_with_tables_is_deleted_by_force_only(volume, make, delete, wor
     table = tmp_path / "lake/catalog/gold.db/events"
     table.mkdir(parents=True)
     kept = make(SCHEMA, catalogName="cat", name="gold")
-    with pytest.raises(CloudError, match=r"Schema 'cat\.gold' is not empty\. The schema has 1 table"):
+    with pytest.raises(CloudError, match=r"Schema 'cat\.gold' is not empty\. The schema has 1 tables\(s\)"):
         delete(kept)
     with cloud() as now:
         forced = workspace.update(now, SCHEMA, kept.id, {**kept.inputs, "forceDestroy": True})
