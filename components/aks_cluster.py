@@ -1,8 +1,8 @@
 """The Kubernetes cluster, and the provider that works inside it.
 
-Owns the cluster with its system pool, its identity, and the administrators' role. Not the pods (kubernetes/), and no
-further node pools: those are resources of their own, for a change of an inline pool touches all of them. The system
-pool has no taint `CriticalAddonsOnly` as long as it is the only one, else our pods would find no node.
+Owns the cluster with its system pool, its identities and their roles, and when it is maintained. Not the pods
+(kubernetes/), and no further node pools (aks_node_pools.py): those are resources of their own, for a change of an
+inline pool touches all of them. Only what keeps the cluster going runs in the system pool (`CriticalAddonsOnly`).
 Settings follow https://learn.microsoft.com/azure/aks/intro-aks-automatic: Entra and Azure RBAC, no local accounts,
 OIDC issuer, workload identity, Azure Policy, Cilium overlay, ephemeral disks, upgrades of patch and node image.
 """
@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pulumi
 import pulumi_kubernetes as kubernetes
@@ -19,44 +19,53 @@ from pulumi import Input, Output, ResourceOptions
 from pulumi_azure_native import containerservice
 
 from components.existing import look_up
-from components.identity import Identity, grant
+from components.identity import Administrator, Identity, grant, grant_all
 from components.site import Site
+from components.virtual_network import CLUSTER, POD_CIDR, SERVICE_CIDR
+from components.vm_sizes import OS_DISK_GB, require_known
 
-OS_DISK_GB: Mapping[str, int] = {"Standard_D2s_v3": 48, "Standard_D4s_v3": 96, "Standard_D8s_v3": 192}
-"""Size of the ephemeral system disk by VM size: what fits into its cache.
-Source: https://learn.microsoft.com/azure/virtual-machines/dsv3-series"""
+SYSTEM_ONLY = "CriticalAddonsOnly=true:NoSchedule"
 
-
-class AksError(ValueError):
-    """A VM size without a known cache; the text names those that are known."""
+MAINTENANCE: Mapping[str, str] = {
+    "aksManagedAutoUpgradeSchedule": "Saturday",
+    "aksManagedNodeOSUpgradeSchedule": "Sunday",
+}
+"""What AKS may do when: upgrades of Kubernetes, and of node images, on days of their own, from 01:00 UTC.
+Source: https://learn.microsoft.com/azure/aks/planned-maintenance"""
 
 
 @dataclass(frozen=True)
 class AksArgs:
-    """Minor version, price tier, the system pool, and the administrators: name → (object id, type in Entra)."""
+    """Minor version, price tier, the system pool, and the administrators."""
 
     version: str
     tier: str
     vm_size: str
     nodes: int
     zones: Sequence[str] = ()
-    administrators: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    administrators: Mapping[str, Administrator] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        if self.vm_size not in OS_DISK_GB:
-            raise AksError(f"aks.vm_size: {self.vm_size!r} is not in the table of sizes: {', '.join(OS_DISK_GB)}")
+        require_known(self.vm_size, "aks.vm_size")
 
 
 @dataclass(frozen=True)
 class Cluster:
-    """A Kubernetes cluster, created or found: its name and the (secret) configuration of clients.
+    """A Kubernetes cluster, created or found: name, id, the (secret) configuration of clients, and who issues the
+    tokens of its service accounts.
 
     `ready` are resources to wait for before anything is declared inside: who deploys may not do so earlier.
     """
 
     name: Output[str]
+    id: Output[str]
     kubeconfig: Output[str]
+    issuer: Output[str]
     ready: Sequence[pulumi.Resource] = ()
+
+    def after(self, resource: pulumi.Resource) -> Cluster:
+        """The same cluster, inside which nothing is declared before that resource is there."""
+        return replace(self, ready=(*self.ready, resource))
 
 
 class AksCluster(pulumi.ComponentResource):
@@ -64,10 +73,13 @@ class AksCluster(pulumi.ComponentResource):
 
     cluster: Cluster
 
-    def __init__(self, name: str, site: Site, args: AksArgs, opts: ResourceOptions | None = None) -> None:
+    def __init__(
+        self, name: str, site: Site, args: AksArgs, registry: Input[str], opts: ResourceOptions | None = None
+    ) -> None:
         super().__init__("medallion:components:AksCluster", name, None, opts)
         child = ResourceOptions(parent=self)
         identity = Identity(f"{name}-control-plane", site, "aks_identity", opts=child)
+        in_place = _may_use_subnet(site, identity, child)
         managed = site.network.attach(
             containerservice.ManagedCluster,
             f"{name}-cluster",
@@ -87,37 +99,52 @@ class AksCluster(pulumi.ComponentResource):
                 "workload_identity": {"enabled": True},
                 "image_cleaner": {"enabled": True, "interval_hours": 168},
             },
-            addon_profiles={"azurepolicy": {"enabled": True}},
+            addon_profiles={
+                "azurepolicy": {"enabled": True},
+                "azureKeyvaultSecretsProvider": {
+                    "enabled": True,
+                    "config": {"enableSecretRotation": "true", "rotationPollInterval": "2m"},
+                },
+            },
             auto_upgrade_profile={"upgrade_channel": "patch", "node_os_upgrade_channel": "NodeImage"},
             network_profile={
                 "network_plugin": "azure",
                 "network_plugin_mode": "overlay",
                 "network_dataplane": "cilium",
                 "network_policy": "cilium",
-                "pod_cidr": "10.244.0.0/16",
-                "service_cidr": "10.0.0.0/16",
+                "pod_cidr": POD_CIDR,
+                "service_cidr": SERVICE_CIDR,
                 "dns_service_ip": "10.0.0.10",
                 "load_balancer_sku": "standard",
-                "outbound_type": "loadBalancer",
             },
             tags=site.tags,
-            opts=ResourceOptions(parent=self, ignore_changes=["agentPoolProfiles[0].count"]),
+            opts=ResourceOptions(parent=self, depends_on=in_place, ignore_changes=["agentPoolProfiles[0].count"]),
         )
-        roles = [
-            grant(
-                site,
-                who=f"administrator-{who}",
-                role="Azure Kubernetes Service RBAC Cluster Admin",
-                on="aks",
-                principal_id=object_id,
-                principal_type=principal_type,
-                scope=managed.id,
-                opts=child,
-            )
-            for who, (object_id, principal_type) in sorted(args.administrators.items())
-        ]
+        roles = grant_all(
+            site,
+            args.administrators,
+            role="Azure Kubernetes Service RBAC Cluster Admin",
+            on="aks",
+            scope=managed.id,
+            opts=child,
+        )
+        pulls = grant(
+            site,
+            who="aks-kubelets",
+            role="AcrPull",
+            on="container-registry",
+            principal_id=managed.identity_profile.apply(lambda profile: profile["kubeletidentity"].object_id),
+            scope=registry,
+            opts=child,
+        )
+        for schedule, day in MAINTENANCE.items():
+            _maintenance(f"{name}-{schedule}", site, managed, schedule, day, child)
         self.cluster = Cluster(
-            name=managed.name, kubeconfig=_kubeconfig(site.group, managed.name), ready=(managed, *roles)
+            name=managed.name,
+            id=managed.id,
+            kubeconfig=_kubeconfig(site.group, managed.name),
+            issuer=managed.oidc_issuer_profile.issuer_url,
+            ready=(managed, pulls, *roles),
         )
         self.register_outputs({"name": managed.name})
 
@@ -130,7 +157,12 @@ class AksCluster(pulumi.ComponentResource):
             owner,
             lambda: containerservice.get_managed_cluster(resource_name=name, resource_group_name=group),
         )
-        return Cluster(name=Output.from_input(found.name), kubeconfig=_kubeconfig(group, found.name))
+        return Cluster(
+            name=Output.from_input(found.name),
+            id=Output.from_input(found.id),
+            kubeconfig=_kubeconfig(group, found.name),
+            issuer=Output.from_input(found.oidc_issuer_profile.issuer_url),
+        )
 
 
 def system_pool(args: AksArgs) -> dict:
@@ -146,9 +178,51 @@ def system_pool(args: AksArgs) -> dict:
         "os_disk_type": "Ephemeral",
         "os_disk_size_gb": OS_DISK_GB[args.vm_size],
         "max_pods": 110,
+        "node_taints": [SYSTEM_ONLY],
         "upgrade_settings": {"max_surge": "33%"},
     }
     return pool | ({"availability_zones": sorted(args.zones)} if args.zones else {})
+
+
+def _may_use_subnet(site: Site, identity: Identity, opts: ResourceOptions) -> list[pulumi.Resource]:
+    """The right to put nodes into a subnet of ours, where they stand in one."""
+    subnet = site.network.subnet(CLUSTER)
+    if subnet is None:
+        return []
+    may = grant(
+        site,
+        who="aks-identity",
+        role="Network Contributor",
+        on="aks-subnet",
+        principal_id=identity.principal_id,
+        scope=subnet,
+        opts=opts,
+    )
+    return [may]
+
+
+def _maintenance(
+    name: str,
+    site: Site,
+    cluster: containerservice.ManagedCluster,
+    schedule: str,
+    day: str,
+    opts: ResourceOptions,
+) -> None:
+    """When AKS may do what `schedule` names: weekly, for eight hours from 01:00 UTC."""
+    containerservice.MaintenanceConfiguration(
+        name,
+        config_name=schedule,
+        resource_name_=cluster.name,
+        resource_group_name=site.group,
+        maintenance_window={
+            "schedule": {"weekly": {"interval_weeks": 1, "day_of_week": day}},
+            "start_time": "01:00",
+            "duration_hours": 8,
+            "utc_offset": "+00:00",
+        },
+        opts=opts,
+    )
 
 
 def _kubeconfig(group: Input[str], name: Input[str]) -> Output[str]:

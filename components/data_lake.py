@@ -1,8 +1,9 @@
 """The data lake: one ADLS Gen2 account and its containers.
 
-Owns the account, its soft delete and its containers. Not who may use it (components/identity.py) nor what Unity Catalog
-makes of it. There is no account key, no shared access signature and no anonymous access: identities only. Accounts with
-a hierarchical namespace have soft delete, but no versions and no point-in-time restore: data is protected instead.
+Owns the account, its soft delete, its containers, what becomes of old files, and a lock that keeps it. Not who may use
+it (components/identity.py) nor what Unity Catalog makes of it. There is no account key, no shared access signature and
+no anonymous access: identities only. Accounts with a hierarchical namespace have soft delete, but no versions and no
+point-in-time restore: data is protected instead.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import Literal
 
 import pulumi
 from pulumi import Output, ResourceOptions
-from pulumi_azure_native import storage
+from pulumi_azure_native import authorization, storage
 
 from components.existing import look_up
 from components.site import Site
@@ -20,16 +21,21 @@ from components.site import Site
 FILE_CONTAINERS = ("bronze", "gold", "landing", "models", "quarantine", "reports", "silver")
 """Containers that hold files, each of which Unity Catalog shows as a volume."""
 
+COOLING = tuple(f"{container}/" for container in FILE_CONTAINERS if container != "models")
+"""Where files become cool: what came in, and exports. Never tables (their container is `catalog`), which Delta reads
+again, nor models. Not to the archive: zone-redundant accounts have none."""
+
 CATALOG_CONTAINER = "catalog"
 """The container of managed tables: apart from the others, for managed storage and volumes may not overlap."""
 
 
 @dataclass(frozen=True)
 class LakeArgs:
-    """`redundancy` of blocks, and for how many days what was deleted can be had back."""
+    """`redundancy` of blocks; days for which what was deleted can be had back, and after which files become cool."""
 
     redundancy: Literal["LRS", "ZRS", "GRS", "GZRS"]
     soft_delete_days: int
+    cool_after_days: int
 
 
 @dataclass(frozen=True)
@@ -96,6 +102,23 @@ class DataLake(pulumi.ComponentResource):
             )
             for container in sorted((*FILE_CONTAINERS, CATALOG_CONTAINER))
         }
+        storage.ManagementPolicy(
+            f"{name}-lifecycle",
+            account_name=self.account.name,
+            resource_group_name=site.group,
+            management_policy_name="default",
+            policy={"rules": [lifecycle_rule(args.cool_after_days)]},
+            opts=ResourceOptions(parent=self, depends_on=list(self.containers.values())),
+        )
+        if site.protect:
+            authorization.ManagementLockByScope(
+                f"{name}-lock",
+                lock_name="data",
+                scope=self.account.id,
+                level="CanNotDelete",
+                notes="The data lake: delete this lock first, if you mean it.",
+                opts=ResourceOptions(parent=self, depends_on=list(self.containers.values())),
+            )
         whole = Output.all(*(container.id for container in self.containers.values()))
         self.lake = Lake(
             name=Output.all(self.account.name, whole).apply(lambda values: values[0]),
@@ -118,3 +141,18 @@ class DataLake(pulumi.ComponentResource):
             id=Output.from_input(found.id),
             endpoint=Output.from_input(found.primary_endpoints.dfs),
         )
+
+
+def lifecycle_rule(cool_after_days: int) -> dict:
+    """The rule by which files become cool that nobody changed for so many days."""
+    return {
+        "name": "cool",
+        "type": "Lifecycle",
+        "enabled": True,
+        "definition": {
+            "filters": {"blob_types": ["blockBlob"], "prefix_match": list(COOLING)},
+            "actions": {
+                "base_blob": {"tier_to_cool": {"days_after_modification_greater_than": cool_after_days}},
+            },
+        },
+    }

@@ -9,7 +9,7 @@ the provider compares them in order and would otherwise see a difference for eve
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import pulumi
@@ -34,22 +34,42 @@ LIBRARIES = (
 
 @dataclass(frozen=True)
 class ClusterArgs:
-    """The job clusters: runtime, nodes, and the environment that tells workloads where they are."""
+    """The job clusters: runtime, nodes, and the environment that tells workloads where they are.
+
+    `project` is a tag of every cluster; the policy asks for it.
+    """
 
     runtime: Runtime
     node_type: str
     workers: int
     spot: bool
     environment: Mapping[str, str]
+    project: str
 
 
 @dataclass(frozen=True)
 class JobArgs:
-    """What all jobs share: cluster, whether schedules run, who is told of a failure (e-mail addresses)."""
+    """What all jobs share: cluster, whether schedules run, who is told of a failure (e-mail addresses), and the roles
+    of groups (`reader`, `engineer`).
+    """
 
     cluster: ClusterArgs
     schedules: bool
     notify: Sequence[str] = ()
+    grants: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class JobSite:
+    """What jobs find in their workspace: the wheel's path, the cluster policy and who they run as, where it has
+    them."""
+
+    wheel: Input[str]
+    policy: Input[str] | None = None
+    run_as: Input[str] | None = None
+
+
+JOB_RIGHTS: Mapping[str, str] = {"engineer": "CAN_MANAGE_RUN", "reader": "CAN_VIEW"}
 
 
 def environment(catalog: str, pushgateway: str | None, pseudonym_key: str | None = None) -> dict[str, str]:
@@ -71,14 +91,15 @@ def environment(catalog: str, pushgateway: str | None, pseudonym_key: str | None
     return variables
 
 
-def job_settings(workload: Workload, job: Job, args: JobArgs, wheel: Input[str]) -> dict[str, Any]:
-    """The properties of the Databricks job for a job of a workload. `wheel` is the path of the uploaded wheel."""
+def job_settings(workload: Workload, job: Job, args: JobArgs, site: JobSite) -> dict[str, Any]:
+    """The properties of the Databricks job for a job of a workload."""
+    cluster = cluster_settings(args.cluster, site.policy)
     settings: dict[str, Any] = {
         "name": workload.job_name(job.key),
         "description": workload.description,
         "tags": {"job": job.key, "workload": workload.name},
-        "job_clusters": [{"job_cluster_key": CLUSTER, "new_cluster": cluster_settings(args.cluster)}],
-        "tasks": [_task(workload, task, wheel) for task in sorted(job.tasks, key=lambda task: task.key)],
+        "job_clusters": [{"job_cluster_key": CLUSTER, "new_cluster": cluster}],
+        "tasks": [_task(workload, task, site.wheel) for task in sorted(job.tasks, key=lambda task: task.key)],
         "parameters": [
             {"name": parameter.name, "default": parameter.text(parameter.default)}
             for parameter in sorted(workload.parameters, key=lambda parameter: parameter.name)
@@ -95,14 +116,17 @@ def job_settings(workload: Workload, job: Job, args: JobArgs, wheel: Input[str])
         }
     if job.continuous:
         settings["continuous"] = {"pause_status": pause_status}
+    if site.run_as is not None:
+        settings["run_as"] = {"service_principal_name": site.run_as}
     if args.notify:
         settings["email_notifications"] = {"on_failures": sorted(args.notify), "no_alert_for_skipped_runs": True}
     return settings
 
 
-def cluster_settings(args: ClusterArgs) -> dict[str, Any]:
-    """The properties of a job cluster. The driver is never a spot machine: without it, the run is lost."""
+def cluster_settings(args: ClusterArgs, policy: Input[str] | None) -> dict[str, Any]:
+    """The properties of a cluster. The driver is never a spot machine: without it, the run is lost."""
     return {
+        **({} if policy is None else {"policy_id": policy}),
         "spark_version": args.runtime.key,
         "node_type_id": args.node_type,
         "num_workers": args.workers,
@@ -113,7 +137,13 @@ def cluster_settings(args: ClusterArgs) -> dict[str, Any]:
             "spot_bid_max_price": -1,
         },
         "spark_env_vars": dict(sorted(args.environment.items())),
+        "custom_tags": {"project": args.project},
     }
+
+
+def libraries(wheel: Input[str]) -> list[dict[str, Any]]:
+    """What is installed on a cluster."""
+    return [{"whl": wheel}, *({"pypi": {"package": library}} for library in LIBRARIES)]
 
 
 def _task(workload: Workload, task: Task, wheel: Input[str]) -> dict[str, Any]:
@@ -131,7 +161,7 @@ def _task(workload: Workload, task: Task, wheel: Input[str]) -> dict[str, Any]:
         "run_if": "ALL_SUCCESS",
         "job_cluster_key": CLUSTER,
         "python_wheel_task": {"package_name": PACKAGE, "entry_point": ENTRY_POINT, "parameters": parameters},
-        "libraries": [{"whl": wheel}, *({"pypi": {"package": library}} for library in LIBRARIES)],
+        "libraries": libraries(wheel),
         "max_retries": task.retries,
         "min_retry_interval_millis": 5_000,
         "timeout_seconds": task.timeout_seconds,
@@ -143,14 +173,24 @@ class DatabricksJobs(pulumi.ComponentResource):
 
     ids: dict[str, Output[str]]
 
-    def __init__(self, workload: Workload, args: JobArgs, wheel: Input[str], opts: ResourceOptions) -> None:
+    def __init__(self, workload: Workload, args: JobArgs, site: JobSite, opts: ResourceOptions) -> None:
         super().__init__("medallion:components:DatabricksJobs", workload.name, None, opts)
-        self.ids = {
-            workload.job_name(job.key): databricks.Job(
-                f"job-{workload.job_name(job.key)}",
-                **job_settings(workload, job, args, wheel),
-                opts=ResourceOptions(parent=self),
-            ).id
-            for job in workload.jobs
-        }
+        child = ResourceOptions(parent=self)
+        self.ids = {}
+        for job in workload.jobs:
+            name = workload.job_name(job.key)
+            declared = databricks.Job(f"job-{name}", **job_settings(workload, job, args, site), opts=child)
+            self.ids[name] = declared.id
+            if args.grants:
+                databricks.Permissions(
+                    f"job-{name}-permissions",
+                    job_id=declared.id,
+                    access_controls=access(args.grants, JOB_RIGHTS),
+                    opts=child,
+                )
         self.register_outputs({"ids": self.ids})
+
+
+def access(grants: Mapping[str, str], rights: Mapping[str, str]) -> list[dict[str, str]]:
+    """What groups may do, by their roles, sorted, since the provider compares the list in order."""
+    return [{"group_name": group, "permission_level": rights[role]} for group, role in sorted(grants.items())]

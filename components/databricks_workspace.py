@@ -24,7 +24,7 @@ from components.site import Site
 
 @dataclass(frozen=True)
 class Workspace:
-    """A workspace, created or found: id and address (`https://…`)."""
+    """A workspace, created or found: id, and address (`https://…`), which is complete once it can be reached."""
 
     id: Output[str]
     host: Output[str]
@@ -50,7 +50,9 @@ class DatabricksWorkspace(pulumi.ComponentResource):
             tags=site.tags,
             opts=ResourceOptions(parent=self, protect=site.protect),
         )
-        self.workspace = Workspace(id=workspace.id, host=Output.concat("https://", workspace.workspace_url))
+        ways = [way.id for way in site.network.ways_to(workspace)]
+        address = Output.all(workspace.workspace_url, *ways).apply(lambda values: values[0])
+        self.workspace = Workspace(id=workspace.id, host=Output.concat("https://", address))
         self.register_outputs({"id": self.workspace.id, "host": self.workspace.host})
 
     @staticmethod

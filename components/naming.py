@@ -37,6 +37,9 @@ class Rule:
 _HYPHENATED = r"[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?"
 _WORDS = r"[A-Za-z0-9]([A-Za-z0-9_-]*[A-Za-z0-9])?"
 
+_NETWORK = r"[A-Za-z0-9]([A-Za-z0-9_.-]*[A-Za-z0-9_])?"
+_NETWORK_ACCEPTS = "letters, digits and _-., a letter or digit first, no . or - last"
+
 RULES: Mapping[str, Rule] = {
     "resource_group": Rule("rg", 90, r"[A-Za-z0-9_().-]*[A-Za-z0-9_()-]", "letters, digits and _-.() (no dot last)"),
     "databricks_resource_group": Rule(
@@ -45,12 +48,32 @@ RULES: Mapping[str, Rule] = {
     "data_lake": Rule("st", 24, r"[a-z0-9]+", "lower-case letters and digits", 3, is_global=True, separator=""),
     "lake_identity": Rule("id-lake", 128, r"[A-Za-z0-9][A-Za-z0-9_-]*", "letters, digits, _ and -", 3),
     "aks_identity": Rule("id-aks", 128, r"[A-Za-z0-9][A-Za-z0-9_-]*", "letters, digits, _ and -", 3),
+    "jobs_identity": Rule("id-jobs", 128, r"[A-Za-z0-9][A-Za-z0-9_-]*", "letters, digits, _ and -", 3),
+    "pods_identity": Rule("id-pods", 128, r"[A-Za-z0-9][A-Za-z0-9_-]*", "letters, digits, _ and -", 3),
+    "deploy_identity": Rule("id-deploy", 128, r"[A-Za-z0-9][A-Za-z0-9_-]*", "letters, digits, _ and -", 3),
     "workspace": Rule("dbw", 64, _WORDS, "letters, digits, _ and -, a letter or digit first and last", 3),
     "access_connector": Rule("dbac", 64, _WORDS, "letters, digits, _ and -, a letter or digit first and last", 3),
     "data_factory": Rule(
         "adf", 63, _HYPHENATED, "letters, digits and -, a letter or digit first and last", 3, is_global=True
     ),
     "aks_cluster": Rule("aks", 63, _WORDS, "letters, digits, _ and -, a letter or digit first and last"),
+    "key_vault": Rule(
+        "kv",
+        24,
+        r"[A-Za-z](-?[A-Za-z0-9])*",
+        "letters, digits and single -, a letter first and a letter or digit last",
+        3,
+        is_global=True,
+    ),
+    "container_registry": Rule("cr", 50, r"[A-Za-z0-9]+", "letters and digits", 5, is_global=True, separator=""),
+    "virtual_network": Rule("vnet", 64, _NETWORK, _NETWORK_ACCEPTS, 2),
+    "network_security_group": Rule("nsg", 80, _NETWORK, _NETWORK_ACCEPTS),
+    "nat_gateway": Rule("ng", 80, _NETWORK, _NETWORK_ACCEPTS),
+    "public_ip": Rule("pip", 80, _NETWORK, _NETWORK_ACCEPTS),
+    "private_endpoint": Rule("pep", 40, _NETWORK, _NETWORK_ACCEPTS, 2),
+    "log_workspace": Rule("log", 63, _HYPHENATED, "letters, digits and -, a letter or digit first and last", 4),
+    "action_group": Rule("ag", 260, r"[^:<>+/&%\\?|]*[^:<>+/&%\\?|. ]", "no :<>+/&%\\?|, no blank or dot last"),
+    "budget": Rule("budget", 63, r"[A-Za-z0-9_-]+", "letters, digits, _ and -"),
 }
 
 

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from pulumi import Input
 
 from components.naming import Names
-from components.network import Network
+
+if TYPE_CHECKING:
+    from components.network import Network
 
 OWNER_TAG = "managed-by"
 """The tag that says which stack created a resource, and so would delete it."""
 
 
 @dataclass(frozen=True)
-class Site:
-    """Names, region, tags and network of a stack; `subscription` is its id, `group` the resource group's name.
+class Ground:
+    """Names, region and tags of a stack; ids of its subscription and tenant in Entra; `group`, the resource group.
 
     `protect` keeps data from being deleted.
     """
@@ -24,10 +27,17 @@ class Site:
     names: Names
     location: str
     tags: Mapping[str, str]
-    network: Network
     subscription: str
+    tenant: str
     group: Input[str]
     protect: bool
+
+
+@dataclass(frozen=True)
+class Site(Ground):
+    """A ground with its network: what the components of resources that can be reached take."""
+
+    network: Network
 
 
 def owner(project: str, stack: str) -> str:

@@ -1,23 +1,25 @@
 """Unity Catalog over the lake: who may see which data, and where it lies.
 
-Owns storage credential, external locations, the catalog with its schemas, the volumes and the grants. Not tables,
-models and their aliases: runs create those. Managed tables lie in the container `catalog`; every other container has a
-schema of its name with the volume `files` at its root. Managed storage and external locations do not overlap.
+Owns storage credential, external locations, the catalog with its schemas, the volumes, the registered models and the
+grants. Not tables, versions of models and their aliases: runs create those. Managed tables lie in the container
+`catalog`; every other container has a schema of its name with the volume `files` at its root. Managed storage and
+external locations do not overlap.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import pulumi
 import pulumi_databricks as databricks
-from pulumi import ResourceOptions
+from pulumi import Input, ResourceOptions
 
 from components.data_lake import CATALOG_CONTAINER, FILE_CONTAINERS, Lake
 from components.databricks_workspace import AccessConnector
 
 VOLUME = "files"
+MODELS = "models"
 
 PRIVILEGES: Mapping[str, tuple[str, ...]] = {
     "reader": ("EXECUTE", "READ_VOLUME", "SELECT", "USE_CATALOG", "USE_SCHEMA"),
@@ -38,21 +40,31 @@ PRIVILEGES: Mapping[str, tuple[str, ...]] = {
 
 @dataclass(frozen=True)
 class CatalogArgs:
-    """Name of the catalog, the roles of groups in it, and whether its data is protected from deletion."""
+    """Name of the catalog, whether its data is protected from deletion, its models, and the roles of groups in it."""
 
     catalog: str
     protect: bool
+    models: Sequence[str] = ()
     grants: Mapping[str, str] = field(default_factory=dict)
 
 
 class UnityCatalog(pulumi.ComponentResource):
-    """A catalog over a lake. `volumes` are the resources to wait for before a file is uploaded."""
+    """A catalog over a lake, in which `jobs` is who jobs run as.
+
+    `volumes` are the resources to wait for before a file is uploaded.
+    """
 
     catalog: databricks.Catalog
     volumes: dict[str, databricks.Volume]
 
     def __init__(
-        self, name: str, args: CatalogArgs, lake: Lake, connector: AccessConnector, opts: ResourceOptions
+        self,
+        name: str,
+        args: CatalogArgs,
+        lake: Lake,
+        connector: AccessConnector,
+        jobs: Input[str],
+        opts: ResourceOptions,
     ) -> None:
         super().__init__("medallion:components:UnityCatalog", name, None, opts)
         self._name, self._args, self._lake = name, args, lake
@@ -82,16 +94,24 @@ class UnityCatalog(pulumi.ComponentResource):
             opts=ResourceOptions(parent=self, protect=args.protect, depends_on=[locations[CATALOG_CONTAINER]]),
         )
         self.volumes = {container: self._volume(container, locations[container]) for container in FILE_CONTAINERS}
-        if args.grants:
-            databricks.Grants(
-                f"{name}-grants",
-                catalog=self.catalog.name,
-                grants=[
-                    {"principal": principal, "privileges": list(PRIVILEGES[role])}
-                    for principal, role in sorted(args.grants.items())
-                ],
-                opts=ResourceOptions(parent=self),
+        for model in args.models:
+            databricks.RegisteredModel(
+                f"{name}-model-{model}",
+                catalog_name=self.catalog.name,
+                schema_name=self.volumes[MODELS].schema_name,
+                name=model,
+                opts=ResourceOptions(parent=self, protect=args.protect),
             )
+        groups = sorted(args.grants.items())
+        databricks.Grants(
+            f"{name}-grants",
+            catalog=self.catalog.name,
+            grants=[
+                {"principal": principal, "privileges": list(PRIVILEGES[role])}
+                for principal, role in (*groups, (jobs, "engineer"))
+            ],
+            opts=ResourceOptions(parent=self),
+        )
         self.register_outputs({"catalog": self.catalog.name})
 
     def _location(self, container: str, credential: databricks.StorageCredential) -> databricks.ExternalLocation:

@@ -6,6 +6,7 @@ import os
 
 import typer
 
+from medallion.cost import cost
 from medallion.doctor import doctor
 from medallion.feedback import feedback
 from medallion.generate import generate
@@ -13,6 +14,7 @@ from medallion.model import model
 from medallion.repair import repair
 from medallion.run import run
 from medallion.status import status
+from medallion.triggers import triggers
 from medallion.upload import upload
 from medallion.validate import validate
 from toolchain import errors, paths
@@ -21,7 +23,7 @@ from workloads.spec import SpecError
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help="Runs of the Medallion lakehouse."
 )
-for subcommand in (run, upload, status, repair, generate, validate, feedback, model, doctor):
+for subcommand in (run, upload, status, repair, generate, validate, feedback, model, cost, doctor, triggers):
     app.command()(subcommand)
 
 

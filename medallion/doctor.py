@@ -1,4 +1,4 @@
-"""`medallion doctor`: is everything there that a run needs?"""
+"""`medallion doctor`: is everything there, on this machine and in the subscription, that `up` and a run need?"""
 
 from __future__ import annotations
 
@@ -7,17 +7,19 @@ import platform
 import shutil
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
 
-from rich import box
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
 
 from medallion import options
 from medallion.console import emit
+from medallion.demand import demand
+from medallion.finding import Finding
+from stacks.settings import Settings, SettingsError
 from toolchain import jars, java, paths, pulumi
+from toolchain.engine import require, tracked
 from toolchain.errors import UserError
+from workloads.spec import discover
 
 GIB = 1 << 30
 # Margins, not measurements: the engine's state, the lake and the logs of drivers; Spark, its Python workers and MLflow.
@@ -25,29 +27,46 @@ DISK_NEEDED = 2 * GIB
 MEMORY_NEEDED = 4 * GIB
 
 
-@dataclass(frozen=True)
-class Finding:
-    """What one check saw: `ok` or not, and one line about it."""
-
-    name: str
-    ok: bool
-    text: str
-
-
-def doctor(json: options.Json = False) -> None:
-    """Check Python, Java, Pulumi, Spark's jars, disk and memory; exit code 1 where one falls short."""
+def doctor(
+    stack: options.Stack = "local",
+    cloud: options.Cloud = "simulated",
+    json: options.Json = False,
+) -> None:
+    """Check this machine and, for a stack in Azure, what its region and subscription have; exit code 1 if that is less
+    than `up` and a run need.
+    """
     findings = [check() for check in (_python, _java, _pulumi, _jars, _disk, _memory)]
+    findings += _azure(stack, cloud)
     document = {"ok": all(finding.ok for finding in findings), "findings": [vars(finding) for finding in findings]}
 
     def render(console: Console) -> None:
-        table = Table(box=box.SIMPLE_HEAD, show_header=False)
         for finding in findings:
-            table.add_row("[green]✓[/]" if finding.ok else "[red]✗[/]", finding.name, escape(finding.text))
-        console.print(table)
+            mark = "[green]✓[/]" if finding.ok else "[red]✗[/]"
+            console.print(f"  {mark} {finding.name:<10}  {escape(finding.text)}")
 
     emit(document, json, render)
     if not document["ok"]:
-        raise UserError("; ".join(f"{finding.name}: {finding.text}" for finding in findings if not finding.ok))
+        names = dict.fromkeys(finding.name for finding in findings if not finding.ok)
+        raise UserError(f"doctor: put right what is marked ✗ above: {', '.join(names)}")
+
+
+def _azure(stack: str, cloud: str) -> list[Finding]:
+    """What a subscription lacks for a stack; nothing is asked for a simulated one."""
+    require(stack, cloud)
+    if cloud == "simulated":
+        return [Finding("Azure", True, f"nothing to check there: stack {stack} is simulated")]
+    from medallion import azure, region
+
+    try:
+        settings = Settings.load(tracked(stack))
+        subscription = azure.subscription_of(stack)
+        answers = azure.ask(subscription, settings.location, stack)
+    except (SettingsError, UserError) as error:
+        return [Finding("Azure", False, str(error))]
+    return [
+        Finding("Azure", True, f"subscription {subscription}, {settings.location}"),
+        *region.findings(demand(settings, discover()), answers),
+    ]
 
 
 def _python() -> Finding:

@@ -11,11 +11,25 @@ from policies.rule import Properties, Rule
 REQUIRED = ("environment", "managed-by", "project")
 
 TAGGED = (
+    "azure-native:containerregistry:Registry",
+    "azure-native:containerservice:AgentPool",
     "azure-native:containerservice:ManagedCluster",
     "azure-native:databricks:AccessConnector",
     "azure-native:databricks:Workspace",
     "azure-native:datafactory:Factory",
+    "azure-native:keyvault:Vault",
     "azure-native:managedidentity:UserAssignedIdentity",
+    "azure-native:monitor:ActionGroup",
+    "azure-native:monitor:ActivityLogAlert",
+    "azure-native:monitor:MetricAlert",
+    "azure-native:network:NatGateway",
+    "azure-native:network:NetworkSecurityGroup",
+    "azure-native:network:PrivateEndpoint",
+    "azure-native:network:PublicIPAddress",
+    "azure-native:network:VirtualNetwork",
+    "azure-native:operationalinsights:Workspace",
+    "azure-native:privatedns:PrivateZone",
+    "azure-native:privatedns:VirtualNetworkLink",
     "azure-native:resources:ResourceGroup",
     "azure-native:storage:StorageAccount",
 )

@@ -5,14 +5,23 @@ from __future__ import annotations
 import tomllib
 from pathlib import Path
 
+from components.activities import jobs as jobs_of
 from components.aks_cluster import AksArgs
+from components.aks_node_pools import NodePoolsArgs, PoolArgs
 from components.data_lake import LakeArgs
+from components.databricks_compute import ComputeArgs, InteractiveArgs
 from components.databricks_job import ClusterArgs, JobArgs, environment
+from components.identity import Administrator
+from components.key_vault import KeyVaultArgs
+from components.monitoring import MonitoringArgs
+from components.network import NetworkArgs
 from components.runtimes import runtime
+from components.schedules import Recurrence, recurrence
 from components.site import OWNER_TAG, owner
 from components.unity_catalog import CatalogArgs
 from components.workload_wheel import Wheel, build
 from stacks.settings import PROJECT, Settings
+from workloads.spec import Workload
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -22,27 +31,91 @@ def tags(settings: Settings, stack: str) -> dict[str, str]:
     return {**settings.tags, "environment": stack, "project": PROJECT, OWNER_TAG: owner(PROJECT, stack)}
 
 
+def network(settings: Settings) -> NetworkArgs:
+    """The surroundings of all resources. Raises NetworkError."""
+    of = settings.network
+    return NetworkArgs(isolation=of.isolation, allowed_addresses=of.allowed_addresses, address_space=of.address_space)
+
+
 def lake(settings: Settings) -> LakeArgs:
     """The data lake."""
-    return LakeArgs(redundancy=settings.lake.redundancy, soft_delete_days=settings.lake.soft_delete_days)
+    return LakeArgs(**settings.lake.model_dump())
 
 
-def catalog(settings: Settings, name: str) -> CatalogArgs:
-    """The catalog of that name."""
-    return CatalogArgs(catalog=name, protect=settings.protect, grants=settings.databricks.grants)
+def administrators(settings: Settings) -> dict[str, Administrator]:
+    """Who administers the platform."""
+    return {name: Administrator(who.object_id, who.type) for name, who in settings.administrators.items()}
+
+
+def key_vault(settings: Settings) -> KeyVaultArgs:
+    """The key vault."""
+    return KeyVaultArgs(
+        soft_delete_days=settings.key_vault.soft_delete_days,
+        administrators=administrators(settings),
+        databricks_principal=settings.key_vault.databricks_principal,
+    )
+
+
+def monitoring(settings: Settings) -> MonitoringArgs:
+    """Alerts and budget."""
+    of = settings.monitoring
+    return MonitoringArgs(notify=of.notify, budget=of.budget, budget_start=of.budget_start)
+
+
+def catalog(settings: Settings, name: str, workloads: tuple[Workload, ...]) -> CatalogArgs:
+    """The catalog of that name, with the models that workloads register."""
+    return CatalogArgs(
+        catalog=name,
+        protect=settings.protect,
+        models=sorted(model for workload in workloads for model in workload.models),
+        grants=settings.databricks.grants,
+    )
 
 
 def job(settings: Settings, catalog: str) -> JobArgs:
-    """The jobs, which work in that catalog. Raises UnknownRuntimeError."""
+    """The jobs, which work in that catalog. Their schedules rest where the data factory's triggers run.
+
+    Raises UnknownRuntimeError.
+    """
     databricks = settings.databricks
-    cluster = ClusterArgs(
+    return JobArgs(
+        cluster=cluster(settings, catalog),
+        schedules=databricks.schedules and not settings.data_factory.triggers,
+        notify=databricks.notify,
+        grants=databricks.grants,
+    )
+
+
+def compute(settings: Settings, catalog: str, stack: str) -> ComputeArgs:
+    """The cluster policy and the interactive cluster. Raises UnknownRuntimeError."""
+    interactive = settings.databricks.interactive
+    return ComputeArgs(
+        name=f"{PROJECT}-{stack}",
+        cluster=cluster(settings, catalog),
+        interactive=interactive and InteractiveArgs(**interactive.model_dump()),
+        grants=settings.databricks.grants,
+    )
+
+
+def cluster(settings: Settings, catalog: str) -> ClusterArgs:
+    """What clusters are made of. Raises UnknownRuntimeError."""
+    databricks = settings.databricks
+    return ClusterArgs(
         runtime=runtime(databricks.runtime),
         node_type=databricks.node_type,
         workers=databricks.workers,
         spot=databricks.spot,
         environment=environment(catalog, databricks.pushgateway, databricks.pseudonym_key),
+        project=PROJECT,
     )
-    return JobArgs(cluster=cluster, schedules=databricks.schedules, notify=databricks.notify)
+
+
+def recurrences(workloads: tuple[Workload, ...]) -> dict[str, Recurrence]:
+    """The hours of each workload's batch jobs, as the data factory has them. Raises ScheduleError."""
+    jobs = {
+        workload.name: next((job.schedule for job in jobs_of(workload) if job.schedule), None) for workload in workloads
+    }
+    return {name: recurrence(schedule) for name, schedule in jobs.items() if schedule}
 
 
 def aks(settings: Settings) -> AksArgs:
@@ -53,7 +126,17 @@ def aks(settings: Settings) -> AksArgs:
         vm_size=settings.aks.vm_size,
         nodes=settings.aks.nodes,
         zones=settings.aks.zones,
-        administrators={name: (who.object_id, who.type) for name, who in settings.administrators.items()},
+        administrators=administrators(settings),
+    )
+
+
+def node_pools(settings: Settings) -> NodePoolsArgs:
+    """The pools in which pods run. Raises AksError."""
+    aks = settings.aks
+    return NodePoolsArgs(
+        user=PoolArgs("aks.user.vm_size", **aks.user.model_dump()),
+        spot=aks.spot and PoolArgs("aks.spot.vm_size", **aks.spot.model_dump()),
+        zones=aks.zones,
     )
 
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from pulumi import Input, ResourceOptions
+from pulumi import ResourceOptions
 
-from components.aks_cluster import Cluster, provider
+from components.aks_cluster import provider
 from components.databricks_job import environment
 from components.kubernetes.grafana import Grafana
 from components.kubernetes.namespace import Namespace
 from components.kubernetes.prometheus import Prometheus
 from components.kubernetes.validation import Validation, ValidationArgs
 from dashboards import alerts, grafana, panels
+from stacks.foundation import Platform
 from stacks.settings import PROJECT, Settings
 from workloads.spec import Workload
 
@@ -18,14 +19,13 @@ from workloads.spec import Workload
 def declare(
     settings: Settings,
     stack: str,
-    cluster: Cluster,
+    of: Platform,
     workloads: tuple[Workload, ...],
     *,
-    databricks_host: Input[str],
     catalog: str,
 ) -> dict[str, str]:
     """Declares the pods and what they need. Returns the stack's outputs that are about them."""
-    inside = ResourceOptions(provider=provider("kubernetes", cluster))
+    inside = ResourceOptions(provider=provider("kubernetes", of.cluster))
     namespace = Namespace("namespace", namespace=f"{PROJECT}-{stack}", opts=inside)
     inside = ResourceOptions(provider=inside.provider, depends_on=[namespace])
     prometheus = Prometheus("prometheus", namespace=namespace.name, rules=alerts.rules(workloads), opts=inside)
@@ -41,7 +41,8 @@ def declare(
         image=settings.validation.image,
         schedule=settings.validation.schedule,
         service_principal=settings.validation.service_principal,
-        databricks_host=databricks_host,
+        databricks_host=of.workspace.host,
+        identity=of.pods,
         environment=environment(catalog, None),
     )
     Validation("validation", namespace=namespace.name, args=args, opts=inside)

@@ -1,34 +1,33 @@
-"""The wiring: which components a stack is made of, and what each takes from the others."""
+"""The program: settings in, resources declared, outputs out."""
 
 import os
 from typing import Any
 
 import pulumi
-from pulumi import ResourceOptions
+from pulumi import Output
 from pulumi.runtime.config import get_config_env
-from pulumi_azure_native import authorization
 
-from components.aks_cluster import AksCluster, AksError
-from components.data_factory import DataFactory, Pipelines, PipelinesArgs
-from components.data_lake import DataLake
-from components.databricks_job import DatabricksJobs
-from components.databricks_workspace import AccessConnector, DatabricksWorkspace, provider
+from components.databricks_compute import InteractiveCluster, TaskNotebook
+from components.databricks_job import DatabricksJobs, JobSite
 from components.existing import ExistingError
-from components.naming import Names, NamingError
-from components.network import Network
-from components.resource_group import ResourceGroup
+from components.naming import NamingError
+from components.network import NetworkError
+from components.pipelines import Notebooks, Pipelines, PipelinesArgs
 from components.runtimes import UnknownRuntimeError
-from components.site import Site, owner
-from components.unity_catalog import UnityCatalog
+from components.schedules import ScheduleError
+from components.vm_sizes import AksError
 from components.workload_wheel import WorkloadWheel
-from stacks import arguments, pods
-from stacks.existing import find
+from stacks import arguments, foundation, pods
+from stacks.foundation import Platform
 from stacks.outputs import Outputs
 from stacks.place import Place
 from stacks.settings import PROJECT, Settings, SettingsError
 from workloads.spec import SpecError, Workload, discover
 
-MISTAKES = (SettingsError, SpecError, NamingError, UnknownRuntimeError, AksError, ExistingError)
+MISTAKES = (
+    *(SettingsError, SpecError, NamingError, NetworkError),
+    *(UnknownRuntimeError, AksError, ExistingError, ScheduleError),
+)
 EXIT_AFTER_MESSAGE = 32
 """The exit code by which the engine knows that the program has said itself what is wrong."""
 
@@ -48,53 +47,50 @@ def main() -> None:
 
 def declare(settings: Settings, place: Place, workloads: tuple[Workload, ...]) -> dict[str, Any]:
     """Declares all resources of a stack and returns its outputs. Raises one of MISTAKES before it declares any."""
-    subscription = authorization.get_client_config().subscription_id
-    names = Names(PROJECT, place.stack, subscription, settings.names)
     catalog = settings.existing.catalog or f"{PROJECT}_{place.stack}"
-    lake_args, job_args = arguments.lake(settings), arguments.job(settings, catalog)
-    aks_args, wheel = arguments.aks(settings), arguments.wheel()
-    found = find(settings.existing, owner(PROJECT, place.stack))
+    job_args, wheel = arguments.job(settings, catalog), arguments.wheel()
+    recurrences = arguments.recurrences(workloads)
+    of = foundation.declare(settings, place, catalog, workloads)
 
-    tags = arguments.tags(settings, place.stack)
-    group_name, protect = names.of("resource_group"), settings.protect
-    group = (
-        found.group
-        or ResourceGroup("group", group_name=group_name, location=settings.location, tags=tags, protect=protect).group
-    )
-    network = Network(settings.network.isolation, [str(block) for block in settings.network.allowed_addresses])
-    site = Site(names, settings.location, tags, network, subscription, group.name, protect)
-
-    lake = found.lake or DataLake("data-lake", site, lake_args).lake
-    workspace = found.workspace or DatabricksWorkspace("databricks", site).workspace
-    databricks = provider("databricks", workspace, auth_type=place.auth_type)
-    inside = ResourceOptions(provider=databricks)
-    if settings.existing.catalog is None:
-        connector = AccessConnector("access", site, lake)
-        unity = UnityCatalog("unity", arguments.catalog(settings, catalog), lake, connector, inside)
-        inside = ResourceOptions(provider=databricks, depends_on=[unity.volumes["models"]])
-    uploaded = WorkloadWheel("wheel", wheel, folder=f"/Volumes/{catalog}/models/files/wheels", opts=inside)
-    jobs: dict[str, pulumi.Output[str]] = {}
+    uploaded = WorkloadWheel("wheel", wheel, folder=f"/Volumes/{catalog}/models/files/wheels", opts=of.databricks)
+    job_site = JobSite(wheel=uploaded.path, policy=of.policy, run_as=of.jobs)
+    jobs: dict[str, Output[str]] = {}
     for workload in workloads:
-        jobs |= DatabricksJobs(workload, job_args, uploaded.path, inside).ids
-
-    factory = found.factory or DataFactory("data-factory", site, lake, workspace).factory
-    pipelines = Pipelines("pipelines", factory, lake, workspace, PipelinesArgs(place.stack, workloads, jobs))
-    cluster = found.cluster or AksCluster("aks", site, aks_args).cluster
-    running = pods.declare(settings, place.stack, cluster, workloads, databricks_host=workspace.host, catalog=catalog)
-
+        jobs |= DatabricksJobs(workload, job_args, job_site, of.databricks).ids
+    notebooks = _notebooks(settings, place, catalog, of, uploaded.path)
+    args = PipelinesArgs(place.stack, workloads, jobs, recurrences, notebooks)
+    pipelines = Pipelines("pipelines", of.factory, of.lake, of.workspace, args)
+    running = pods.declare(settings, place.stack, of, workloads, catalog=catalog)
     return {
         "cloud": place.cloud,
         "environment": place.stack,
-        "resource_group": group.name,
-        "lake_account": lake.name,
-        "lake_endpoint": lake.endpoint,
-        "databricks_host": workspace.host,
+        "resource_group": of.group,
+        "lake_account": of.lake.name,
+        "lake_endpoint": of.lake.endpoint,
+        "databricks_host": of.workspace.host,
         "catalog": catalog,
         "volumes": f"/Volumes/{catalog}",
         "wheel": uploaded.path,
         "jobs": jobs,
-        "data_factory": factory.name,
+        "job_urls": {name: Output.concat(of.workspace.host, "/jobs/", id_) for name, id_ in jobs.items()},
+        "data_factory": of.factory.name,
         "pipelines": pipelines.names,
-        "aks_cluster": cluster.name,
+        "key_vault_uri": of.vault.uri,
+        "container_registry": of.registry.login_server,
+        "log_workspace": of.logs.name,
+        "aks_cluster": of.cluster.name,
+        "identities": dict(of.identities),
         **running,
     }
+
+
+def _notebooks(settings: Settings, place: Place, catalog: str, of: Platform, wheel: Output[str]) -> Notebooks | None:
+    """What notebook activities run on and with; None where the data factory starts jobs."""
+    cluster = settings.existing.interactive_cluster
+    if of.policy is not None and settings.databricks.interactive:
+        compute = arguments.compute(settings, catalog, place.stack)
+        cluster = InteractiveCluster("interactive", compute, of.policy, wheel, of.databricks).id
+    if settings.data_factory.orchestration != "notebooks" or cluster is None:
+        return None
+    notebook = TaskNotebook("task-notebook", f"/Shared/{PROJECT}-{place.stack}", of.databricks)
+    return Notebooks(cluster, notebook.path, wheel)

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from datetime import date
 from ipaddress import IPv4Network
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, field_validator, model_validator
+
+from policies.pricing.usage import Usage
 
 PROJECT = "medallion"
 
@@ -33,17 +36,59 @@ class Section(BaseModel):
 
 
 class Network(Section):
-    """How the platform can be reached. `public`: by its public addresses, from `allowed_addresses` where given."""
+    """How the platform can be reached (components/network.py says what the levels mean).
 
-    isolation: Literal["public"] = "public"
+    `allowed_addresses` are those from which public endpoints answer (none: from all); `address_space` is that of the
+    virtual network, where the level has one.
+    """
+
+    isolation: Literal["public", "vnet-injected", "private-link"] = "public"
     allowed_addresses: tuple[IPv4Network, ...] = ()
+    address_space: IPv4Network = IPv4Network("10.20.0.0/16")
 
 
 class Lake(Section):
-    """The data lake: how often each block is stored, and for how many days what was deleted can be had back."""
+    """The data lake: how often each block is stored, for how many days what was deleted can be had back, and after how
+    many days without a change files become cool.
+    """
 
     redundancy: Literal["LRS", "ZRS", "GRS", "GZRS"]
     soft_delete_days: int = Field(ge=1, le=365)
+    cool_after_days: int = Field(default=30, ge=1, le=3650)
+
+
+class KeyVault(Section):
+    """The key vault: days that what was deleted can be had back, and the object id of AzureDatabricks in the tenant.
+
+    Without that id, Databricks' secret scope stands but may not read: `az ad sp show --id
+    2ff814a6-3304-4ab8-85cb-cd0e6f879c1d --query id` tells it.
+    """
+
+    soft_delete_days: int = Field(default=90, ge=7, le=90)
+    databricks_principal: Guid | None = None
+
+
+class ContainerRegistry(Section):
+    """The container registry: days after which images go that no tag names any more (tier Premium)."""
+
+    retention_days: int = Field(default=7, ge=0, le=365)
+
+
+class InteractiveCluster(Section):
+    """The cluster that people and the data factory share: workers, and minutes without work until it stops."""
+
+    workers: int = Field(default=2, ge=1, le=100)
+    autotermination_minutes: int = Field(default=30, ge=10, le=120)
+
+
+class DataFactory(Section):
+    """How pipelines run workloads (components/pipelines.py), and whether their triggers run instead of job schedules.
+
+    Triggers are created stopped: who deploys starts them (docs/azure.md).
+    """
+
+    orchestration: Literal["notebooks", "databricks-job"] = "notebooks"
+    triggers: bool = False
 
 
 class Databricks(Section):
@@ -55,6 +100,7 @@ class Databricks(Section):
     spot: bool
     schedules: bool
     notify: tuple[Email, ...] = ()
+    interactive: InteractiveCluster | None = InteractiveCluster()
     pushgateway: Annotated[str, StringConstraints(pattern=r"^https?://")] | None = None
     pseudonym_key: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.@-]+/[A-Za-z0-9_.@-]+$")] | None = Field(
         default=None, description="the secret (scope/key) that pseudonyms of users and addresses are made with"
@@ -62,14 +108,32 @@ class Databricks(Section):
     grants: dict[str, Literal["reader", "engineer"]] = Field(default={}, description="group → role in the catalog")
 
 
+class NodePool(Section):
+    """A pool of nodes that grows and shrinks."""
+
+    vm_size: str
+    fewest: int = Field(ge=0, le=1000)
+    most: int = Field(ge=1, le=1000)
+
+    @model_validator(mode="after")
+    def _bounds_are_in_order(self) -> Self:
+        if self.fewest > self.most:
+            raise ValueError(f"fewest ({self.fewest}) is more than most ({self.most})")
+        return self
+
+
 class Aks(Section):
-    """The Kubernetes cluster: minor version, price tier, and the nodes of its system pool."""
+    """The Kubernetes cluster: minor version, price tier, the nodes of its system pool, the user pool, and a spot pool
+    for what may be stopped at any time.
+    """
 
     version: Annotated[str, StringConstraints(pattern=r"^1\.\d+$")]
     tier: Literal["Free", "Standard", "Premium"]
     vm_size: str
     nodes: int = Field(ge=1, le=100)
     zones: tuple[Literal["1", "2", "3"], ...] = ()
+    user: NodePool
+    spot: NodePool | None = None
 
     @model_validator(mode="after")
     def _every_zone_has_a_node(self) -> Self:
@@ -96,29 +160,54 @@ class Administrator(Section):
     type: Literal["Group", "User", "ServicePrincipal"] = "Group"
 
 
+class Monitoring(Section):
+    """Azure Monitor: days that logs are kept, who is told, and the budget a month (in the subscription's currency).
+
+    `budget_start` is the first of a month; Azure refuses a budget that begins before the present one when it is new.
+    """
+
+    log_retention_days: int = Field(default=30, ge=30, le=730)
+    notify: tuple[Email, ...] = Field(min_length=1)
+    budget: int = Field(gt=0)
+    budget_start: date
+
+    @field_validator("budget_start")
+    @classmethod
+    def _is_the_first(cls, day: date) -> date:
+        if day.day != 1:
+            raise ValueError("it must be the first day of a month")
+        return day
+
+
 class Existing(Section):
     """Names of what is already there and is used, not created. All of it lies in `resource_group`.
 
     Unity Catalog's objects belong to workspace and lake: where one of these exists, `catalog` names an existing catalog
-    with a schema and a volume `files` for each container.
+    with a schema and a volume `files` for each container, and `interactive_cluster` is the id of the cluster on which
+    notebooks run.
     """
 
     resource_group: str | None = None
     data_lake: str | None = None
+    key_vault: str | None = None
+    container_registry: str | None = None
+    log_workspace: str | None = None
     workspace: str | None = None
     catalog: str | None = None
+    interactive_cluster: str | None = None
     data_factory: str | None = None
     aks_cluster: str | None = None
 
     @model_validator(mode="after")
     def _is_complete(self) -> Self:
-        given = [key for key in ("data_lake", "workspace", "data_factory", "aks_cluster") if getattr(self, key)]
+        inside = [key for key in type(self).model_fields if key not in ("resource_group", "catalog")]
+        given = [key for key in inside if getattr(self, key)]
         if given and not self.resource_group:
             raise ValueError(f"{given[0]} needs resource_group, the group it lies in")
         if (self.data_lake or self.workspace) and not (self.data_lake and self.workspace and self.catalog):
             raise ValueError("data_lake, workspace and catalog are given together or not at all")
-        if self.catalog and not self.workspace:
-            raise ValueError("catalog needs workspace and data_lake")
+        if (self.catalog or self.interactive_cluster) and not self.workspace:
+            raise ValueError(f"{'catalog' if self.catalog else 'interactive_cluster'} needs workspace and data_lake")
         return self
 
 
@@ -127,15 +216,34 @@ class Settings(Section):
 
     location: Region
     protect: bool = Field(default=False, description="refuse to delete the data lake and what governs it")
+    github_repository: Annotated[str, StringConstraints(pattern=r"^[\w.@-]+/[\w.:@-]+$")] | None = Field(
+        default=None,
+        description="the repository (owner/name, as its tokens tell it) whose workflows deploy; the environment there"
+        " is named as the stack",
+    )
     lake: Lake
     databricks: Databricks
     aks: Aks
     validation: Validation
+    monitoring: Monitoring
     network: Network = Network()
+    key_vault: KeyVault = KeyVault()
+    container_registry: ContainerRegistry = ContainerRegistry()
+    data_factory: DataFactory = DataFactory()
     administrators: dict[str, Administrator] = Field(default={}, description="who administers the cluster, by any name")
     tags: dict[str, str] = Field(default={}, description="further tags of every resource")
     names: dict[str, str] = Field(default={}, description="kind of resource → its name, instead of a generated one")
     existing: Existing = Existing()
+    usage: Usage = Field(default=Usage(), description="what `medallion cost` assumes; changes no resource")
+
+    @model_validator(mode="after")
+    def _notebooks_have_a_cluster(self) -> Self:
+        if self.data_factory.orchestration == "notebooks":
+            if self.existing.workspace and not self.existing.interactive_cluster:
+                raise ValueError("data_factory.orchestration 'notebooks' needs existing.interactive_cluster")
+            if not self.existing.workspace and not self.databricks.interactive:
+                raise ValueError("data_factory.orchestration 'notebooks' needs databricks.interactive")
+        return self
 
     @classmethod
     def read(cls, config: Mapping[str, Any]) -> Self:
@@ -179,7 +287,7 @@ def _explain(error: ValidationError) -> str:
     errors = error.errors()
     first = next((each for each in errors if each["type"] == "extra_forbidden"), errors[0])
     path = [str(part) for part in first["loc"]]
-    key = f"{PROJECT}:" + ".".join(path)
+    key = ".".join([f"{PROJECT}:{path[0]}", *path[1:]]) if path else PROJECT
     if first["type"] == "extra_forbidden":
         known = ", ".join(sorted(_section(path[:-1]).model_fields))
         return f"{key}: there is no such setting; known here are {known}"

@@ -70,14 +70,19 @@ class Engine:
         return done.stdout
 
 
-def engine(stack: str, cloud: str) -> Engine:
-    """The engine for a stack in a cloud. Raises `UserError` for a combination that does not exist."""
+def require(stack: str, cloud: str) -> None:
+    """Raise `UserError` for a combination of stack and cloud that does not exist."""
     if stack not in STACKS:
         raise UserError(f"STACK={stack}: there is no such stack; choose one of {', '.join(STACKS)}")
     if cloud not in CLOUDS:
         raise UserError(f"CLOUD={cloud}: choose one of {', '.join(CLOUDS)}")
     if cloud == "azure" and stack == "local":
         raise UserError("STACK=local is always simulated; choose dev, staging or prod for CLOUD=azure")
+
+
+def engine(stack: str, cloud: str) -> Engine:
+    """The engine for a stack in a cloud. Raises `UserError` for a combination that does not exist."""
+    require(stack, cloud)
     home = paths.home()
     executable = pulumi.find()
     if cloud == "azure":

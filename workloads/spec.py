@@ -85,11 +85,23 @@ class Task(Strict):
     timeout_seconds: int = Field(default=3600, ge=60)
 
 
+class Activity(Strict):
+    """A step of the data factory's chain: the tasks that it runs, one after the other."""
+
+    name: Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,54}$")]
+    tasks: tuple[Key, ...] = Field(min_length=1)
+
+
 class Job(Strict):
-    """Tasks that one run carries out, on a schedule (Quartz cron, UTC), continuously, or when somebody asks."""
+    """Tasks that one run carries out, on a schedule (Quartz cron, UTC), continuously, or when somebody asks.
+
+    `activities` are the chain as which a data factory runs the tasks where it does not start the job as a whole;
+    without them, each task is a step.
+    """
 
     key: Key = "batch"
     tasks: tuple[Task, ...] = Field(min_length=1)
+    activities: tuple[Activity, ...] = ()
     schedule: str | None = None
     continuous: bool = False
 
@@ -105,6 +117,26 @@ class Job(Strict):
         if self.continuous and self.schedule:
             raise ValueError(f"job {self.key!r} is continuous and has a schedule: choose one")
         return self
+
+    @model_validator(mode="after")
+    def _activities_run_all_tasks_in_order(self) -> Self:
+        done: set[str] = set()
+        needs = {task.key: task.depends_on for task in self.tasks}
+        for activity in self.activities:
+            for key in activity.tasks:
+                if key not in needs or key in done:
+                    why = "runs twice" if key in done else f"is no task of job {self.key!r}"
+                    raise ValueError(f"activity {activity.name!r}: {key!r} {why}")
+                if late := sorted(set(needs[key]) - done):
+                    raise ValueError(f"activity {activity.name!r}: {key!r} depends on {late[0]!r}, which runs later")
+                done.add(key)
+        if self.activities and (missing := sorted(set(needs) - done)):
+            raise ValueError(f"job {self.key!r}: no activity runs {missing[0]!r}")
+        return self
+
+    def chain(self) -> tuple[Activity, ...]:
+        """The steps of the data factory's chain, in order."""
+        return self.activities or tuple(Activity(name=task.key, tasks=(task.key,)) for task in self.in_order())
 
     def in_order(self) -> tuple[Task, ...]:
         """The tasks, each after those it depends on, else by key. Raises ValueError for a cycle."""

@@ -14,10 +14,12 @@ import pulumi
 import pulumi_kubernetes as kubernetes
 from pulumi import Input, ResourceOptions
 
+from components.aks_node_pools import SPOT_TOLERATION
 from components.kubernetes import pod
 
 USER = 10001
 AUDIENCE = "databricks"
+WORKLOAD_IDENTITY = "azure.workload.identity"
 TOKENS = "/var/run/secrets/databricks"
 
 
@@ -25,7 +27,8 @@ TOKENS = "/var/run/secrets/databricks"
 class ValidationArgs:
     """Image, hours (cron, UTC), service principal (None: the cron job is suspended), and where the data is.
 
-    `environment` is that of a job cluster, so that workloads find their outputs in the same way.
+    `environment` is that of a job cluster, so that workloads find their outputs in the same way. `identity` is the
+    application id of the identity in Azure that the pod can be, where there is one.
     """
 
     image: str
@@ -33,6 +36,7 @@ class ValidationArgs:
     service_principal: str | None
     databricks_host: Input[str]
     environment: Mapping[str, str]
+    identity: Input[str] | None = None
 
 
 class Validation(pulumi.ComponentResource):
@@ -43,13 +47,17 @@ class Validation(pulumi.ComponentResource):
     def __init__(self, name: str, *, namespace: str, args: ValidationArgs, opts: ResourceOptions) -> None:
         super().__init__("medallion:kubernetes:Validation", name, None, opts)
         child = ResourceOptions(parent=self)
+        annotations = (
+            {} if args.identity is None else {"annotations": {f"{WORKLOAD_IDENTITY}/client-id": args.identity}}
+        )
         account = kubernetes.core.v1.ServiceAccount(
             f"{name}-account",
-            metadata=pod.metadata("validation", namespace),
+            metadata={**pod.metadata("validation", namespace), **annotations},
             automount_service_account_token=False,
             opts=child,
         )
-        template = {"metadata": {"labels": {pod.APP: "validation"}}, "spec": self._pod(args)}
+        labels = {pod.APP: "validation", f"{WORKLOAD_IDENTITY}/use": str(args.identity is not None).lower()}
+        template = {"metadata": {"labels": labels}, "spec": self._pod(args)}
         self.cron_job = kubernetes.batch.v1.CronJob(
             f"{name}-cron-job",
             metadata=pod.metadata("validation", namespace),
@@ -97,4 +105,6 @@ class Validation(pulumi.ComponentResource):
             "tmp": pod.scratch("500Mi"),
             "token": {"projected": {"sources": [{"serviceAccountToken": token}]}},
         }
-        return pod.pod([container], user=USER, volumes=volumes, serviceAccountName="validation", restartPolicy="Never")
+        # a batch pod: it may run where it may be stopped
+        more = {"serviceAccountName": "validation", "restartPolicy": "Never", "tolerations": [SPOT_TOLERATION]}
+        return pod.pod([container], user=USER, volumes=volumes, **more)

@@ -1,5 +1,6 @@
 """The stacks on the simulated cloud: up, no change after it, drift, down; with the real engine."""
 
+import json
 import subprocess
 
 import pytest
@@ -48,6 +49,16 @@ def test_after_down_the_next_up_ends_in_the_same_state(fresh):
 def test_the_pictures_of_the_architecture_page_show_the_program(standing):
     page = picture.PAGE.read_text(encoding="utf-8")
     assert picture.renew(page, picture.pictures(standing.resources())) == page, "renew them: see docs/architecture.md"
+
+
+def test_the_cost_of_a_stack_that_is_up_is_that_of_its_export(standing, tmp_path):
+    export = tmp_path / "export.json"
+    export.write_text(standing.succeed("toolchain.stack", "export", "--stack", "local"), encoding="utf-8")
+    found = json.loads(standing.succeed("medallion", "cost", "--json", "--against", str(export)))
+    lines = {item["what"]: item["quantity"] for item in found["items"]}
+    assert lines["pool system: VMs Standard_D2s_v3"] == 2 * 730
+    assert found["not_priced"] == []
+    assert found["against"]["changes"] == []
 
 
 def test_drift_shows(fresh):

@@ -1,6 +1,6 @@
 """The declaration of the workload `ssh-logs`."""
 
-from workloads.spec import Job, Parameter, Task, Workload
+from workloads.spec import Activity, Job, Parameter, Task, Workload
 
 WORKLOAD = Workload(
     name="ssh-logs",
@@ -12,6 +12,12 @@ WORKLOAD = Workload(
     jobs=(
         Job(
             schedule="0 0 2 * * ?",
+            activities=(
+                Activity(name="Bronze_Layer_Processing", tasks=("bronze",)),
+                Activity(name="Silver_Layer_Processing", tasks=("silver",)),
+                Activity(name="Gold_Layer_Processing", tasks=("gold",)),
+                Activity(name="ML_Model_Training", tasks=("train", "score", "report", "validate", "maintain")),
+            ),
             tasks=(
                 Task(
                     key="bronze",

@@ -5,8 +5,9 @@ import json
 import pytest
 import yaml
 
-from components.aks_cluster import AksArgs, AksError, system_pool
+from components.aks_cluster import AksArgs, system_pool
 from components.kubernetes.pod import fingerprint
+from components.vm_sizes import AksError
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +27,13 @@ def test_the_cluster_follows_the_recommendations(stacks):
     assert cluster["aadProfile"] == {"managed": True, "enableAzureRBAC": True}
     assert cluster["oidcIssuerProfile"] == {"enabled": True}
     assert cluster["securityProfile"]["workloadIdentity"] == {"enabled": True}
-    assert cluster["addonProfiles"] == {"azurepolicy": {"enabled": True}}
+    assert cluster["addonProfiles"] == {
+        "azurepolicy": {"enabled": True},
+        "azureKeyvaultSecretsProvider": {
+            "enabled": True,
+            "config": {"enableSecretRotation": "true", "rotationPollInterval": "2m"},
+        },
+    }
     assert cluster["autoUpgradeProfile"] == {"upgradeChannel": "patch", "nodeOSUpgradeChannel": "NodeImage"}
     network = cluster["networkProfile"]
     assert [network[key] for key in ("networkPlugin", "networkPluginMode", "networkDataplane", "networkPolicy")] == [
@@ -46,6 +53,7 @@ def test_the_system_pool_is_that_of_the_original_with_an_ephemeral_disk_that_fit
         "os_disk_type": "Ephemeral",
         "os_disk_size_gb": 48,
         "max_pods": 110,
+        "node_taints": ["CriticalAddonsOnly=true:NoSchedule"],
         "upgrade_settings": {"max_surge": "33%"},
     }
 
@@ -61,8 +69,39 @@ def test_a_size_whose_cache_is_not_known_is_refused():
 
 
 def test_the_api_server_answers_the_allow_list_only(stacks):
-    profile = stacks["prod"].one("ManagedCluster")["apiServerAccessProfile"]
+    profile = stacks["dev"].one("ManagedCluster")["apiServerAccessProfile"]
     assert profile == {"disableRunCommand": True, "authorizedIPRanges": ["203.0.113.0/24"]}
+
+
+def test_our_pods_have_pools_of_their_own(stacks, record):
+    pools = {r.inputs["agentPoolName"]: r.inputs for r in stacks["prod"].of("AgentPool")}
+    assert sorted(pools) == ["spot", "user"]
+    assert all(pool["mode"] == "User" and pool["enableAutoScaling"] is True for pool in pools.values())
+    assert [pools["user"][key] for key in ("vmSize", "minCount", "maxCount")] == ["Standard_D4s_v3", 3, 9]
+    assert pools["user"]["availabilityZones"] == ["1", "2", "3"]
+    assert "nodeTaints" not in pools["user"]
+    assert pools["spot"]["scaleSetPriority"] == "Spot"
+    assert pools["spot"]["nodeTaints"] == ["kubernetes.azure.com/scalesetpriority=spot:NoSchedule"]
+    without = record("dev", aks={"spot": None})
+    assert [r.inputs["agentPoolName"] for r in without.of("AgentPool")] == ["user"]
+
+
+def test_what_may_be_stopped_runs_on_spot_nodes_too(pods):
+    assert pods["validation"]["tolerations"][0]["key"] == "kubernetes.azure.com/scalesetpriority"
+    assert "tolerations" not in pods["grafana"]
+
+
+def test_a_pool_of_an_unknown_size_is_refused_by_its_setting(record):
+    with pytest.raises(AksError, match=r"^aks\.spot\.vm_size: 'Standard_B2s' is not in the table"):
+        record("dev", aks={"spot": {"vm_size": "Standard_B2s", "fewest": 0, "most": 1}})
+
+
+def test_azure_maintains_the_cluster_on_days_of_their_own(stacks):
+    days = {
+        r.inputs["configName"]: r.inputs["maintenanceWindow"]["schedule"]["weekly"]["dayOfWeek"]
+        for r in stacks["prod"].of("MaintenanceConfiguration")
+    }
+    assert days == {"aksManagedAutoUpgradeSchedule": "Saturday", "aksManagedNodeOSUpgradeSchedule": "Sunday"}
 
 
 def test_the_four_pods_are_there(pods):

@@ -2,7 +2,15 @@
 
 from datetime import date
 
-from components.databricks_job import LIBRARIES, ClusterArgs, JobArgs, cluster_settings, environment, job_settings
+from components.databricks_job import (
+    LIBRARIES,
+    ClusterArgs,
+    JobArgs,
+    JobSite,
+    cluster_settings,
+    environment,
+    job_settings,
+)
 from components.runtimes import Runtime
 from workloads.spec import Job, Parameter, Task, Workload
 
@@ -31,13 +39,14 @@ WORKLOAD = Workload(
 )
 
 
-def arguments(**changes):
-    cluster = ClusterArgs(runtime=RUNTIME, node_type="Standard_DS3_v2", workers=2, spot=True, environment={"B": "2"})
-    return JobArgs(**({"cluster": cluster, "schedules": True} | changes))
+def cluster(**changes):
+    known = {"node_type": "Standard_DS3_v2", "workers": 2, "spot": True, "environment": {"B": "2"}, "project": "p"}
+    return ClusterArgs(runtime=RUNTIME, **(known | changes))
 
 
-def settings(key="batch", **changes):
-    return job_settings(WORKLOAD, WORKLOAD.job(key), arguments(**changes), WHEEL)
+def settings(key="batch", site=None, **changes):
+    arguments = JobArgs(**({"cluster": cluster(), "schedules": True} | changes))
+    return job_settings(WORKLOAD, WORKLOAD.job(key), arguments, site or JobSite(WHEEL))
 
 
 def test_the_job_is_complete_and_exact():
@@ -83,6 +92,7 @@ def test_the_job_is_complete_and_exact():
                         "spot_bid_max_price": -1,
                     },
                     "spark_env_vars": {"B": "2"},
+                    "custom_tags": {"project": "p"},
                 },
             }
         ],
@@ -120,8 +130,31 @@ def test_failures_are_told_to_those_who_are_named():
 
 
 def test_workers_are_on_demand_without_spot():
-    cluster = ClusterArgs(runtime=RUNTIME, node_type="n", workers=1, spot=False, environment={})
-    assert cluster_settings(cluster)["azure_attributes"]["availability"] == "ON_DEMAND_AZURE"
+    assert cluster_settings(cluster(spot=False), None)["azure_attributes"]["availability"] == "ON_DEMAND_AZURE"
+
+
+def test_policy_and_principal_are_set_where_the_workspace_has_them():
+    whole = settings(site=JobSite(WHEEL, policy="policy-1", run_as="app-1"))
+    assert whole["job_clusters"][0]["new_cluster"]["policy_id"] == "policy-1"
+    assert whole["run_as"] == {"service_principal_name": "app-1"}
+    assert "run_as" not in settings()
+
+
+def test_jobs_run_as_our_identity_under_our_policy(stacks):
+    prod = stacks["prod"]
+    job = prod.one("Job")
+    assert job["runAs"] == {"servicePrincipalName": "jobs-identity-client"}
+    assert job["jobClusters"][0]["newCluster"]["policyId"] == "compute-policy-id"
+    assert prod.one("ServicePrincipal")["applicationId"] == "jobs-identity-client"
+
+
+def test_groups_may_do_with_jobs_what_their_roles_say(record):
+    groups = {"readers": "reader", "engineers": "engineer"}
+    permissions = record("dev", databricks={"grants": groups}).inputs("job-ssh-logs-permissions")
+    assert permissions["accessControls"] == [
+        {"groupName": "engineers", "permissionLevel": "CAN_MANAGE_RUN"},
+        {"groupName": "readers", "permissionLevel": "CAN_VIEW"},
+    ]
 
 
 def test_the_environment_tells_workloads_where_they_are():

@@ -59,17 +59,41 @@ def test_roles_are_given_by_name_on_one_resource_each(stacks):
             "factory-principal",
             "databricks-workspace-id",
         ),
+        "aks-kubelets-acrpull-on-container-registry": (
+            ROLES["AcrPull"],
+            "kubelet-principal",
+            "container-registry-registry-id",
+        ),
+        "pods-identity-key-vault-secrets-user-on-key-vault": (
+            ROLES["Key Vault Secrets User"],
+            "pods-identity-principal",
+            "key-vault-vault-id",
+        ),
     }
-    assert {r.inputs["principalType"] for r in stacks["dev"].of("RoleAssignment")} == {"ServicePrincipal"}
 
 
-def test_role_assignments_have_the_same_names_in_every_run_and_others_in_every_stack(record, stacks):
-    def names(engine):
-        return [r.inputs["roleAssignmentName"] for r in engine.of("RoleAssignment")]
+def test_old_files_become_cool_and_tables_never(record, stacks):
+    (rule,) = record("dev", lake={"cool_after_days": 10}).one("ManagementPolicy")["policy"]["rules"]
+    assert rule["definition"] == {
+        "filters": {
+            "blobTypes": ["blockBlob"],
+            "prefixMatch": ["bronze/", "gold/", "landing/", "quarantine/", "reports/", "silver/"],
+        },
+        "actions": {"baseBlob": {"tierToCool": {"daysAfterModificationGreaterThan": 10}}},
+    }
 
-    assert names(record("dev")) == names(stacks["dev"])
-    assert not set(names(stacks["dev"])) & set(names(stacks["prod"]))
-    assert len(set(names(stacks["dev"]))) == 3
+
+def test_a_lock_keeps_the_lake_where_data_is_protected(stacks):
+    lock = stacks["prod"].one("ManagementLockByScope")
+    assert (lock["level"], lock["scope"]) == ("CanNotDelete", "data-lake-account-id")
+    assert stacks["dev"].of("ManagementLockByScope") == []
+
+
+def test_models_of_workloads_are_registered_in_the_catalog(stacks):
+    model = stacks["dev"].one("RegisteredModel")
+    assert [model[key] for key in ("catalogName", "schemaName", "name")] == [
+        *("medallion_dev", "models", "ssh-anomaly-model")
+    ]
 
 
 def test_the_credential_is_the_identity_of_the_connector(stacks):
@@ -116,10 +140,10 @@ def test_privileges_are_sorted_for_the_provider_compares_them_in_order():
 
 
 def test_the_workspace_is_premium_without_public_addresses_of_nodes(stacks):
-    workspace = stacks["prod"].one("Workspace")
+    workspace = stacks["dev"].inputs("databricks-workspace")
     assert workspace["sku"] == {"name": "premium"}
     assert workspace["parameters"] == {"enableNoPublicIp": {"value": True}}
-    assert workspace["managedResourceGroupId"].endswith("/resourceGroups/rg-dbw-medallion-prod")
+    assert workspace["managedResourceGroupId"].endswith("/resourceGroups/rg-dbw-medallion-dev")
 
 
 def test_the_databricks_provider_is_explicit(stacks):

@@ -46,6 +46,19 @@ def test_names_of_a_usual_stack():
         "access_connector": "dbac-medallion-dev",
         "data_factory": f"adf-medallion-dev-{suffix}",
         "aks_cluster": "aks-medallion-dev",
+        "jobs_identity": "id-jobs-medallion-dev",
+        "pods_identity": "id-pods-medallion-dev",
+        "deploy_identity": "id-deploy-medallion-dev",
+        "key_vault": f"kv-medallion-dev-{suffix}",
+        "container_registry": f"crmedalliondev{suffix}",
+        "virtual_network": "vnet-medallion-dev",
+        "network_security_group": "nsg-medallion-dev",
+        "nat_gateway": "ng-medallion-dev",
+        "public_ip": "pip-medallion-dev",
+        "private_endpoint": "pep-medallion-dev",
+        "log_workspace": "log-medallion-dev",
+        "action_group": "ag-medallion-dev",
+        "budget": "budget-medallion-dev",
     }
 
 

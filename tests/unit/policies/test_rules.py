@@ -9,6 +9,7 @@ from pulumi_policy.proxy import UNKNOWN_BOOLEAN_VALUE, UNKNOWN_STRING_VALUE, unk
 from components import runtimes
 from policies import databricks, storage, tags
 from policies.__main__ import RULES
+from policies.pricing import resources, stack, usage
 
 ACCOUNT, CONTAINER, JOB = storage.ACCOUNT, storage.CONTAINER, databricks.JOB
 GROUP = "azure-native:resources:ResourceGroup"
@@ -159,16 +160,23 @@ def test_a_violation_reaches_the_engine_with_the_name_of_the_resource():
 
 
 def test_every_type_that_a_rule_names_is_declared_by_the_program(stacks):
-    declared = {resource.type for resource in stacks["local"].resources}
+    declared = {resource.type for resource in stacks["prod"].resources}
     assert {kind for rule in RULES for kind in rule.types} <= declared
 
 
 def test_every_declared_type_that_takes_tags_is_held_to_them(stacks):
-    tagged = {r.type for r in stacks["local"].resources if r.type.startswith("azure-native:") and "tags" in r.inputs}
+    tagged = {r.type for r in stacks["prod"].resources if r.type.startswith("azure-native:") and "tags" in r.inputs}
     assert tagged == set(tags.TAGGED)
 
 
-@pytest.mark.parametrize("stack", ["local", "dev", "staging", "prod"])
-def test_our_own_stacks_keep_every_rule(stacks, stack):
-    broken = [message for r in stacks[stack].resources for rule in RULES for message in rule.check(r.type, r.inputs)]
+@pytest.mark.parametrize("name", ["local", "dev", "staging", "prod"])
+def test_our_own_stacks_keep_every_rule(stacks, name):
+    broken = [message for r in stacks[name].resources for rule in RULES for message in rule.check(r.type, r.inputs)]
     assert broken == []
+
+
+@pytest.mark.parametrize("name", ["local", "dev", "staging", "prod"])
+def test_all_that_our_own_stacks_declare_has_a_price_or_is_free(stacks, name):
+    declared = [r for r in stacks[name].resources if not r.type.startswith(("medallion:", "pulumi:"))]
+    found = resources.Resources(tuple(resources.Resource(r.type, r.name, r.inputs) for r in declared))
+    assert stack.price(found, usage.Usage()).unpriced == ()

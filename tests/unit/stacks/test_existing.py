@@ -24,10 +24,38 @@ LOOKUPS = {
     "data_factory": ("azure-native:datafactory:getFactory", {"name": "de-log-processing-adf", "id": "factory-id"}),
     "aks_cluster": (
         "azure-native:containerservice:getManagedCluster",
-        {"name": "de-log-processing-aks", "id": "aks-id"},
+        {
+            "name": "de-log-processing-aks",
+            "id": "aks-id",
+            "oidcIssuerProfile": {"enabled": True, "issuerURL": "https://issuer.example/"},
+        },
+    ),
+    "key_vault": (
+        "azure-native:keyvault:getVault",
+        {
+            "name": "de-log-processing-kv",
+            "id": "vault-id",
+            "properties": {
+                "vaultUri": "https://de-log-processing-kv.vault.azure.net/",
+                "sku": {"family": "A", "name": "standard"},
+                "tenantId": "66666666-7777-8888-9999-000000000000",
+            },
+        },
+    ),
+    "container_registry": (
+        "azure-native:containerregistry:getRegistry",
+        {"name": "delogprocessingacr", "id": "registry-id", "loginServer": "delogprocessingacr.azurecr.io"},
+    ),
+    "log_workspace": (
+        "azure-native:operationalinsights:getWorkspace",
+        {"name": "de-log-processing-logs", "id": "logs-id"},
     ),
 }
-EXISTING = {"catalog": "logs", **{key: found["name"] for key, (_, found) in LOOKUPS.items()}}
+EXISTING = {
+    "catalog": "logs",
+    "interactive_cluster": "0101-000000-abc",
+    **{key: found["name"] for key, (_, found) in LOOKUPS.items()},
+}
 
 
 def facts(**tags):
@@ -57,8 +85,10 @@ def test_only_code_jobs_pipelines_and_pods_are_declared_on_what_exists(engine, r
     assert declared == {
         "azure-native:datafactory:LinkedService",
         "azure-native:datafactory:Pipeline",
+        "azure-native:datafactory:Trigger",
         "databricks:index/file:File",
         "databricks:index/job:Job",
+        "databricks:index/notebook:Notebook",
         "pulumi:providers:databricks",
         "pulumi:providers:kubernetes",
     }
@@ -67,6 +97,10 @@ def test_only_code_jobs_pipelines_and_pods_are_declared_on_what_exists(engine, r
     assert engine.outputs["databricks_host"] == "https://adb-7.azuredatabricks.net"
     assert engine.outputs["catalog"] == "logs"
     assert engine.outputs["aks_cluster"] == "de-log-processing-aks"
+    assert engine.outputs["key_vault_uri"] == "https://de-log-processing-kv.vault.azure.net/"
+    assert engine.outputs["container_registry"] == "delogprocessingacr.azurecr.io"
+    assert engine.outputs["identities"] == {}
+    assert engine.inputs("pipelines-dev_databricks")["properties"]["existingClusterId"] == "0101-000000-abc"
     assert engine.outputs["wheel"].startswith("/Volumes/logs/models/files/wheels/")
     assert engine.one("Pipeline")["factoryName"] == "de-log-processing-adf"
     assert engine.one("Pipeline")["resourceGroupName"] == "de-log-processing-rg"

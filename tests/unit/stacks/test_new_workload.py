@@ -57,6 +57,8 @@ def test_a_folder_brings_job_pipeline_row_and_alert_and_nothing_else(stacks, rec
         ("medallion:components:DatabricksJobs", "door-bells"),
         ("databricks:index/job:Job", "job-door-bells"),
         ("azure-native:datafactory:Pipeline", "pipeline-door-bells"),
+        ("azure-native:datafactory:Trigger", "trigger-door-bells-arrival"),
+        ("azure-native:datafactory:Trigger", "trigger-door-bells-schedule"),
     }
     assert set(before) - set(after) == set()
     changed = {key for key in before if before[key] != after[key]} - wheel

@@ -11,24 +11,46 @@ from stacks.outputs import Outputs
 from stacks.place import Place
 from workloads.spec import discover
 
-COUNTS = {
-    "azure-native:authorization:RoleAssignment": 3,
+EVERYWHERE = {
+    "azure-native:authorization:RoleAssignment": 5,
+    "azure-native:consumption:Budget": 1,
+    "azure-native:containerregistry:Registry": 1,
+    "azure-native:containerservice:AgentPool": 2,
+    "azure-native:containerservice:MaintenanceConfiguration": 2,
     "azure-native:containerservice:ManagedCluster": 1,
     "azure-native:databricks:AccessConnector": 1,
     "azure-native:databricks:Workspace": 1,
     "azure-native:datafactory:Factory": 1,
     "azure-native:datafactory:LinkedService": 2,
     "azure-native:datafactory:Pipeline": 1,
-    "azure-native:managedidentity:UserAssignedIdentity": 2,
+    "azure-native:datafactory:Trigger": 2,
+    "azure-native:keyvault:Vault": 1,
+    "azure-native:managedidentity:FederatedIdentityCredential": 1,
+    "azure-native:managedidentity:UserAssignedIdentity": 4,
+    "azure-native:monitor:ActionGroup": 1,
+    "azure-native:monitor:ActivityLogAlert": 4,
+    "azure-native:monitor:DiagnosticSetting": 6,
+    "azure-native:monitor:MetricAlert": 4,
+    "azure-native:operationalinsights:Workspace": 1,
     "azure-native:resources:ResourceGroup": 1,
     "azure-native:storage:BlobContainer": 8,
     "azure-native:storage:BlobServiceProperties": 1,
+    "azure-native:storage:ManagementPolicy": 1,
     "azure-native:storage:StorageAccount": 1,
     "databricks:index/catalog:Catalog": 1,
+    "databricks:index/cluster:Cluster": 1,
+    "databricks:index/clusterPolicy:ClusterPolicy": 1,
     "databricks:index/externalLocation:ExternalLocation": 8,
     "databricks:index/file:File": 1,
+    "databricks:index/grants:Grants": 1,
     "databricks:index/job:Job": 1,
+    "databricks:index/notebook:Notebook": 1,
+    "databricks:index/permissions:Permissions": 1,
+    "databricks:index/registeredModel:RegisteredModel": 1,
     "databricks:index/schema:Schema": 7,
+    "databricks:index/secretAcl:SecretAcl": 1,
+    "databricks:index/secretScope:SecretScope": 1,
+    "databricks:index/servicePrincipal:ServicePrincipal": 1,
     "databricks:index/storageCredential:StorageCredential": 1,
     "databricks:index/volume:Volume": 7,
     "kubernetes:apps/v1:Deployment": 3,
@@ -41,11 +63,32 @@ COUNTS = {
     "pulumi:providers:databricks": 1,
     "pulumi:providers:kubernetes": 1,
 }
+PRIVATE = {
+    "azure-native:authorization:RoleAssignment": 6,
+    "azure-native:network:NatGateway": 1,
+    "azure-native:network:NetworkSecurityGroup": 1,
+    "azure-native:network:PrivateDnsZoneGroup": 7,
+    "azure-native:network:PrivateEndpoint": 7,
+    "azure-native:network:PublicIPAddress": 1,
+    "azure-native:network:Subnet": 4,
+    "azure-native:network:VirtualNetwork": 1,
+    "azure-native:privatedns:PrivateZone": 6,
+    "azure-native:privatedns:VirtualNetworkLink": 6,
+}
+LOCKED = {"azure-native:authorization:ManagementLockByScope": 1}
+COUNTS = {
+    "local": EVERYWHERE,
+    "dev": EVERYWHERE,
+    "staging": EVERYWHERE | PRIVATE,
+    "prod": EVERYWHERE | PRIVATE | LOCKED,
+}
+TAGGED = 45
 
 
 @pytest.mark.parametrize("stack", ["local", "dev", "staging", "prod"])
-def test_every_stack_has_the_same_parts(stacks, stack):
-    assert Counter(r.type for r in stacks[stack].resources if not r.type.startswith("medallion:")) == COUNTS
+def test_every_stack_has_its_parts(stacks, stack):
+    found = Counter(r.type for r in stacks[stack].resources if not r.type.startswith("medallion:"))
+    assert found == COUNTS[stack]
 
 
 @pytest.mark.parametrize("stack", ["local", "dev", "staging", "prod"])
@@ -76,14 +119,15 @@ def test_stacks_differ_as_the_design_says(stacks):
             "allow-list": "authorizedIPRanges" in engine.one("ManagedCluster")["apiServerAccessProfile"],
             "zones": engine.one("ManagedCluster")["agentPoolProfiles"][0].get("availabilityZones"),
             "tier": engine.one("ManagedCluster")["sku"]["tier"],
+            "private": engine.one("Factory")["publicNetworkAccess"] == "Disabled",
         }
 
-    keys = ("redundancy", "spot", "workers", "schedules", "allow-list", "zones", "tier")
+    keys = ("redundancy", "spot", "workers", "schedules", "allow-list", "zones", "tier", "private")
     rows = {
-        "local": ("Standard_LRS", False, 1, "UNPAUSED", False, None, "Free"),
-        "dev": ("Standard_LRS", True, 2, "PAUSED", True, None, "Free"),
-        "staging": ("Standard_ZRS", True, 2, "UNPAUSED", True, ["1", "2"], "Standard"),
-        "prod": ("Standard_ZRS", False, 4, "UNPAUSED", True, ["1", "2", "3"], "Standard"),
+        "local": ("Standard_LRS", False, 1, "UNPAUSED", False, None, "Free", False),
+        "dev": ("Standard_LRS", True, 2, "PAUSED", True, None, "Free", False),
+        "staging": ("Standard_ZRS", True, 2, "UNPAUSED", False, ["1", "2"], "Standard", True),
+        "prod": ("Standard_ZRS", False, 4, "UNPAUSED", False, ["1", "2", "3"], "Standard", True),
     }
     assert {stack: differing(engine) for stack, engine in stacks.items()} == {
         stack: dict(zip(keys, row, strict=True)) for stack, row in rows.items()
@@ -92,7 +136,7 @@ def test_stacks_differ_as_the_design_says(stacks):
 
 def test_everything_that_can_be_tagged_names_stack_and_owner(stacks):
     tagged = [r for r in stacks["prod"].resources if r.type.startswith("azure-native:") and "location" in r.inputs]
-    assert len(tagged) == 8
+    assert len(tagged) == TAGGED
     for resource in tagged:
         assert resource.inputs["tags"] == {
             "environment": "prod",
@@ -120,7 +164,7 @@ def test_given_names_are_taken(record):
 
 def test_location_is_that_of_the_settings(record):
     engine = record("dev", location="westeurope")
-    assert {r.inputs["location"] for r in engine.resources if "location" in r.inputs} == {"westeurope"}
+    assert {r.inputs["location"] for r in engine.resources if "location" in r.inputs} == {"global", "westeurope"}
 
 
 def test_administrators_may_declare_pods(record):
@@ -128,7 +172,7 @@ def test_administrators_may_declare_pods(record):
     (role,) = [
         r.inputs
         for r in record("dev", administrators=administrators).of("RoleAssignment")
-        if r.name.startswith("administrator")
+        if r.name.startswith("administrator") and r.name.endswith("on-aks")
     ]
     assert role["principalId"] == "00000000-1111-2222-3333-444444444444"
     assert role["principalType"] == "Group"
@@ -140,7 +184,8 @@ def test_groups_get_their_roles_in_the_catalog(record):
     groups = {"readers": "reader", "engineers": "engineer"}
     grants = record("dev", databricks={"grants": groups}).one("Grants")
     assert grants["catalog"] == "medallion_dev"
-    assert [grant["principal"] for grant in grants["grants"]] == ["engineers", "readers"]
+    assert [grant["principal"] for grant in grants["grants"]] == ["engineers", "readers", "jobs-identity-client"]
+    assert "MODIFY" in grants["grants"][2]["privileges"]
     assert grants["grants"][1]["privileges"] == ["EXECUTE", "READ_VOLUME", "SELECT", "USE_CATALOG", "USE_SCHEMA"]
 
 

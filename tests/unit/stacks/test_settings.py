@@ -11,11 +11,14 @@ GOOD = {
     "medallion:location": "eastus",
     "medallion:lake": '{"redundancy": "ZRS", "soft_delete_days": 7}',
     "medallion:databricks": '{"runtime": "17.3", "node_type": "n", "workers": 2, "spot": true, "schedules": false}',
-    "medallion:aks": '{"version": "1.35", "tier": "Standard", "vm_size": "Standard_D2s_v3", "nodes": 2}',
+    "medallion:aks": '{"version": "1.35", "tier": "Standard", "vm_size": "Standard_D2s_v3", "nodes": 2, '
+    '"user": {"vm_size": "Standard_D2s_v3", "fewest": 1, "most": 3}}',
+    "medallion:monitoring": '{"notify": ["a@example.com"], "budget": 900, "budget_start": "2026-11-01"}',
     "medallion:validation": '{"image": "validation:1"}',
 }
 DATABRICKS = '{"runtime": "17.3", "node_type": "n", "workers": 2, "spot": true, "schedules": false'
-AKS = '{"version": "1.35", "tier": "Standard", "vm_size": "Standard_D2s_v3"'
+USER = '"user": {"vm_size": "Standard_D2s_v3", "fewest": 1, "most": 3}'
+AKS = '{"version": "1.35", "tier": "Standard", "vm_size": "Standard_D2s_v3", ' + USER
 GUID = "00000000-1111-2222-3333-444444444444"
 
 
@@ -49,13 +52,14 @@ def test_the_file_of_every_stack_is_good(project_root):
         ({"location": None}, "medallion:location: this setting is missing"),
         (
             {"loction": "eastus"},
-            "medallion:loction: there is no such setting; known here are administrators, aks, databricks, existing,"
-            " lake, location, names, network, protect, tags, validation",
+            "medallion:loction: there is no such setting; known here are administrators, aks, container_registry,"
+            " data_factory, databricks, existing, github_repository, key_vault, lake, location, monitoring, names,"
+            " network, protect, tags, usage, validation",
         ),
         (
             {"databricks": DATABRICKS + ', "worker": 3}'},
-            "medallion:databricks.worker: there is no such setting; known here are grants, node_type, notify,"
-            " pseudonym_key, pushgateway, runtime, schedules, spot, workers",
+            "medallion:databricks.worker: there is no such setting; known here are grants, interactive, node_type,"
+            " notify, pseudonym_key, pushgateway, runtime, schedules, spot, workers",
         ),
         (
             {"administrators": f'{{"platform": {{"object_id": "{GUID}", "kind": "Group"}}}}'},
@@ -78,8 +82,8 @@ def test_the_file_of_every_stack_is_good(project_root):
             "medallion:protect: input should be a valid boolean, unable to interpret input, not 'perhaps'",
         ),
         (
-            {"network": '{"isolation": "private-link"}'},
-            "medallion:network.isolation: input should be 'public', not 'private-link'",
+            {"network": '{"isolation": "private"}'},
+            "medallion:network.isolation: input should be 'public', 'vnet-injected' or 'private-link', not 'private'",
         ),
         (
             {"network": '{"allowed_addresses": ["10.0.0.1/8"]}'},
@@ -98,6 +102,36 @@ def test_the_file_of_every_stack_is_good(project_root):
             "medallion:existing: data_lake, workspace and catalog are given together or not at all",
         ),
         ({"existing": '{"catalog": "c"}'}, "medallion:existing: catalog needs workspace and data_lake"),
+        (
+            {"existing": '{"interactive_cluster": "c", "resource_group": "rg"}'},
+            "medallion:existing: interactive_cluster needs workspace and data_lake",
+        ),
+        (
+            {
+                "existing": '{"resource_group": "rg", "data_lake": "lake", "workspace": "w", "catalog": "c"}',
+            },
+            "medallion: data_factory.orchestration 'notebooks' needs existing.interactive_cluster",
+        ),
+        (
+            {"databricks": DATABRICKS + ', "interactive": null}'},
+            "medallion: data_factory.orchestration 'notebooks' needs databricks.interactive",
+        ),
+        (
+            {"aks": AKS + ', "nodes": 2, "spot": {"vm_size": "n", "fewest": 4, "most": 3}}'},
+            "medallion:aks.spot: fewest (4) is more than most (3)",
+        ),
+        (
+            {"monitoring": '{"notify": ["a@example.com"], "budget": 900, "budget_start": "2026-11-02"}'},
+            "medallion:monitoring.budget_start: it must be the first day of a month, not '2026-11-02'",
+        ),
+        (
+            {"key_vault": '{"soft_delete_days": 6}'},
+            "medallion:key_vault.soft_delete_days: input should be greater than or equal to 7, not 6",
+        ),
+        (
+            {"github_repository": "medallion"},
+            "medallion:github_repository: string should match pattern '^[\\w.@-]+/[\\w.:@-]+$', not 'medallion'",
+        ),
     ],
 )
 def test_a_bad_setting_is_one_line_that_names_its_key(changes, message):
