@@ -2,11 +2,11 @@
 
 Every durable write of every task passes one gate that announces it (`workloads/lakehouse/effects.py`). In one run, the
 driver with its Java is stopped before each of them and the state folder is copied: that is what signal 9 leaves there,
-at each point, for the price of one run. From each copy, whose run is then one whose driver and session are gone, the run
-is repaired, or run again. With `--kill`, the driver is killed indeed, in a run for each point (an hour more); after the
-last write it always is. Tables, exports and the model registry must be those of an undisturbed run: tables by content
-without audit columns, exports by what they say (see `export`), one new version of the model. Between two reports that
-only tell of the run nothing of this can change: of several in a row, the first is a point.
+at each point, for the price of one run. From each copy, whose run is then one whose driver and session are gone, the
+run is repaired, or run again. With `--kill`, the driver is killed indeed, in a run for each point (an hour more); after
+the last write it always is. Tables, exports and the model registry must be those of an undisturbed run: tables by
+content without audit columns, exports by what they say (see `export`), one new version of the model. Between two
+reports that only tell of the run nothing of this can change: of several in a row, the first is a point.
 """
 
 from __future__ import annotations
