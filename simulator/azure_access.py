@@ -4,9 +4,9 @@ import re
 from typing import Any, Literal
 
 from simulator import azure_rules as rules
-from simulator.azure_rules import DEPLOYER, GROUP, GUID, PLACE, TENANT, guid, refuse
+from simulator.azure_rules import DEPLOYER, GROUP, GUID, PLACE, TENANT, guid, refuse, wrong
 from simulator.kinds import Kind
-from simulator.state import Cloud, CloudError, Resource
+from simulator.state import Cloud, Resource
 
 IDENTITY = GROUP + "/providers/Microsoft.ManagedIdentity/userAssignedIdentities/{resourceName}"
 LOCK = "azure-native:authorization:ManagementLockByScope"
@@ -42,26 +42,21 @@ def _credential(cloud: Cloud, resource: Resource) -> None:
         raise refuse(400, "FederatedIdentityCredentialCountLimitReached", message)
     for name in ("issuer", "subject"):
         if not 1 <= len(asked[name]) <= LONGEST:
-            raise _bad_credential(resource, name, f"it must have 1 to {LONGEST} characters.")
+            raise wrong(resource, name, f"it must have 1 to {LONGEST} characters.")
     if not re.fullmatch(r"https://[^\s/]+(/\S*)?", asked["issuer"]):
-        raise _bad_credential(resource, "issuer", f"'{asked['issuer']}' is not an https address.")
+        raise wrong(resource, "issuer", f"'{asked['issuer']}' is not an https address.")
     if len(asked["audiences"]) != 1:
-        raise _bad_credential(resource, "audiences", f"there must be exactly one, not {len(asked['audiences'])}.")
+        raise wrong(resource, "audiences", f"there must be exactly one, not {len(asked['audiences'])}.")
     for other in others:
         if all(other.inputs[name] == asked[name] for name in ("issuer", "subject")):
             message = f"issuer and subject of {resource.id} are those of {other.id} already."
             raise refuse(409, "Conflict", message)
 
 
-def _bad_credential(resource: Resource, property_: str, message: str) -> CloudError:
-    return refuse(400, "BadRequest", f"{property_} of {resource.id}: {message}")
-
-
 def _lock(cloud: Cloud, resource: Resource) -> None:
     level = resource.inputs["level"]
     if level not in LEVELS:
-        message = f"level of {resource.id}: '{level}' is none of {', '.join(LEVELS)}."
-        raise refuse(400, "InvalidLockLevel", message)
+        raise wrong(resource, "level", f"'{level}' is none of {', '.join(LEVELS)}.", "InvalidLockLevel")
 
 
 def locked(cloud: Cloud, id_: str, operation: Literal["delete", "write"]) -> None:

@@ -5,17 +5,13 @@ from typing import Any
 
 from simulator import azure_network as network
 from simulator import azure_rules as rules
-from simulator.azure_rules import GROUP, PLACE, guid, refuse, text
+from simulator.azure_rules import GROUP, PLACE, guid, text, wrong
 from simulator.kinds import Kind
-from simulator.state import Cloud, CloudError, Resource
+from simulator.state import Cloud, Resource
 
 SERVICE = "Microsoft.Databricks/workspaces"
 SUBNETS = ("customPublicSubnetName", "customPrivateSubnetName")
 LONGEST_PREFIX = 26  # https://learn.microsoft.com/azure/databricks/security/network/classic/vnet-inject
-
-
-def _bad(resource: Resource, property_: str, message: str, code: str = "BadRequest") -> CloudError:
-    return refuse(400, code, f"{property_} of {resource.id}: {message}")
 
 
 def injected(workspace: Resource) -> bool:
@@ -31,11 +27,11 @@ def _workspace(cloud: Cloud, resource: Resource) -> None:
     sku = text(resource.inputs, "sku", "name").lower()
     if sku == "standard":
         message = "the tier standard has ended; new workspaces are premium."
-        raise _bad(resource, "sku", message, "DatabricksStandardSkuNotSupported")
+        raise wrong(resource, "sku", message, "DatabricksStandardSkuNotSupported")
     if injected(resource):
         _own_network(cloud, resource)
     elif any(_parameter(resource, name) for name in SUBNETS):
-        raise _bad(resource, "parameters", "subnets are given without a customVirtualNetworkId.")
+        raise wrong(resource, "parameters", "subnets are given without a customVirtualNetworkId.")
     _closed(resource)
 
 
@@ -46,24 +42,24 @@ def _own_network(cloud: Cloud, resource: Resource) -> None:
     site = network.beside(cloud, resource, "parameters.customVirtualNetworkId", id_, type_)
     found = [_own_subnet(cloud, resource, site, name) for name in SUBNETS]
     if found[0].key == found[1].key:
-        raise _bad(resource, "parameters", "customPublicSubnetName and customPrivateSubnetName must differ.")
+        raise wrong(resource, "parameters", "customPublicSubnetName and customPrivateSubnetName must differ.")
 
 
 def _own_subnet(cloud: Cloud, resource: Resource, site: Resource, name: str) -> Resource:
     """A subnet that a workspace names. Raises CloudError where the workspace cannot stand in it."""
     property_, wanted = f"parameters.{name}", _parameter(resource, name)
     if not wanted:
-        raise _bad(resource, property_, "it is needed beside customVirtualNetworkId.")
+        raise wrong(resource, property_, "it is needed beside customVirtualNetworkId.")
     subnet = rules.referenced(cloud, resource, property_, f"{site.id}/subnets/{wanted}", network.SUBNET_TYPE)
     if SERVICE not in network.delegations(subnet):
-        raise _bad(resource, property_, f"subnet {subnet.id} is not delegated to {SERVICE}.")
+        raise wrong(resource, property_, f"subnet {subnet.id} is not delegated to {SERVICE}.")
     if not subnet.inputs.get("networkSecurityGroup"):
-        raise _bad(resource, property_, f"subnet {subnet.id} has no network security group.")
+        raise wrong(resource, property_, f"subnet {subnet.id} has no network security group.")
     if any(range_.prefixlen > LONGEST_PREFIX for range_ in network.ranges(subnet, network.prefixes(subnet))):
-        raise _bad(resource, property_, f"subnet {subnet.id} is smaller than /{LONGEST_PREFIX}.")
+        raise wrong(resource, property_, f"subnet {subnet.id} is smaller than /{LONGEST_PREFIX}.")
     others = [user for user in network.users(cloud, subnet) if user != resource.id]
     if others:
-        raise _bad(resource, property_, f"subnet {subnet.id} is in use by {others[0]}: a workspace shares none.")
+        raise wrong(resource, property_, f"subnet {subnet.id} is in use by {others[0]}: a workspace shares none.")
     return subnet
 
 
@@ -72,15 +68,15 @@ def _closed(resource: Resource) -> None:
     rules_asked = resource.inputs.get("requiredNsgRules")
     without = rules_asked == "NoAzureDatabricksRules"
     if without and not injected(resource):
-        raise _bad(resource, "requiredNsgRules", f"{rules_asked} needs VNet injection: customVirtualNetworkId.")
+        raise wrong(resource, "requiredNsgRules", f"{rules_asked} needs VNet injection: customVirtualNetworkId.")
     if resource.inputs.get("publicNetworkAccess") != "Disabled":
         return
     if not injected(resource) or _parameter(resource, "enableNoPublicIp") is False:
         message = "Disabled needs VNet injection (customVirtualNetworkId) and enableNoPublicIp."
-        raise _bad(resource, "publicNetworkAccess", message)
+        raise wrong(resource, "publicNetworkAccess", message)
     if not without:
         message = "it must be NoAzureDatabricksRules where publicNetworkAccess is Disabled."
-        raise _bad(resource, "requiredNsgRules", message)
+        raise wrong(resource, "requiredNsgRules", message)
 
 
 # what Azure adds

@@ -6,7 +6,7 @@ from typing import Any
 
 from simulator import azure_rules as rules
 from simulator.azure_private_link import target
-from simulator.azure_rules import GROUP, PLACE, refuse
+from simulator.azure_rules import GROUP, PLACE, refuse, wrong
 from simulator.kinds import Kind
 from simulator.state import Cloud, CloudError, Resource
 
@@ -73,7 +73,7 @@ def _unreferenced(cloud: Cloud, resource: Resource) -> None:
 
 
 def _bad(resource: Resource, property_: str, message: str) -> CloudError:
-    return refuse(400, "BadRequest", f"properties.{property_} of {resource.id}: {message}")
+    return wrong(resource, f"properties.{property_}", message)
 
 
 def _unique_factory(cloud: Cloud, resource: Resource) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from simulator import azure_network as network
 from simulator import azure_rules as rules
-from simulator.azure_rules import GROUP, PLACE, TENANT, guid, refuse, text
+from simulator.azure_rules import GROUP, PLACE, TENANT, guid, refuse, text, wrong
 from simulator.kinds import Kind
 from simulator.state import Cloud, CloudError, Resource
 
@@ -42,7 +42,7 @@ HOURS = range(4, 25)  # https://learn.microsoft.com/azure/aks/planned-maintenanc
 
 
 def _invalid(resource: Resource, property_: str, message: str, code: str = "InvalidParameter") -> CloudError:
-    return refuse(400, code, f"{property_} of {resource.id}: {message}")
+    return wrong(resource, property_, message, code)
 
 
 # node pools
@@ -195,8 +195,8 @@ def _pools_stay(cloud: Cloud, resource: Resource, pools: list[Mapping[str, Any]]
     for pool in pools:
         for name in (*STAYS, "vmSize"):
             if pool["name"] in before and before[pool["name"]].get(name) != pool.get(name):
-                message = f"Changing property '{name}' of pool '{pool['name']}' of '{resource.id}' is not allowed."
-                raise refuse(409, "PropertyChangeNotAllowed", message)
+                message = f"changing {name} of '{pool['name']}' is not allowed."
+                raise wrong(resource, "agentPoolProfiles", message, "PropertyChangeNotAllowed")
 
 
 def _addresses(cloud: Cloud, resource: Resource, pools: list[Mapping[str, Any]]) -> None:

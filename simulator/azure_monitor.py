@@ -5,9 +5,9 @@ from typing import Any
 
 from simulator import azure_rules as rules
 from simulator.azure_monitor_tables import Monitored, monitored
-from simulator.azure_rules import GROUP, PLACE, guid, refuse, text
+from simulator.azure_rules import GROUP, PLACE, guid, refuse, text, wrong
 from simulator.kinds import Kind
-from simulator.state import Cloud, CloudError, Resource
+from simulator.state import Cloud, Resource
 
 INSIGHTS = GROUP + "/providers/Microsoft.Insights/"
 LABEL = r"(?=.{1,260}$)[^*#&+:<>?@%{}\\/|]*[^*#&+:<>?@%{}\\/|. ]"
@@ -31,19 +31,12 @@ TIME_GRAINS = ("Monthly", "Quarterly", "Annually")
 MOST_NOTIFICATIONS, MOST_PER_CENT = 5, 1000
 
 
-def _bad(resource: Resource, property_: str, message: str) -> CloudError:
-    return refuse(400, "BadRequest", f"{property_} of {resource.id}: {message}")
-
-
 def _at_home(resource: Resource, *places: str) -> None:
     """What watches the whole cloud lies in no region."""
     place = resource.inputs.get("location") or ""
     if place.lower() not in places:
-        message = (
-            f"The provided location '{place}' is not available for resource type '{rules.split(resource.id)[0]}'"
-            f" ({resource.id}). List of available regions for the resource type is '{','.join(places)}'."
-        )
-        raise refuse(400, "LocationNotAvailableForResourceType", message)
+        message = f"'{place}' is not available for the type. List of available regions for it is '{','.join(places)}'."
+        raise wrong(resource, "location", message, "LocationNotAvailableForResourceType")
 
 
 # where logs go
@@ -53,10 +46,10 @@ def _workspace(cloud: Cloud, resource: Resource) -> None:
     """https://learn.microsoft.com/azure/azure-monitor/logs/cost-logs: what can still be chosen is PerGB2018."""
     sku = text(resource.inputs, "sku", "name") or "PerGB2018"
     if sku not in ("PerGB2018", "CapacityReservation", "LACluster"):
-        raise _bad(resource, "sku", f"Pricing tier '{sku}' is not available for new workspaces.")
+        raise wrong(resource, "sku", f"Pricing tier '{sku}' is not available for new workspaces.")
     days = resource.inputs.get("retentionInDays")
     if days is not None and days not in RETENTION:
-        raise _bad(resource, "retentionInDays", f"{days} is not allowed for SKU {sku}: it must be 30 to 730.")
+        raise wrong(resource, "retentionInDays", f"{days} is not allowed for SKU {sku}: it must be 30 to 730.")
 
 
 def _setting(cloud: Cloud, resource: Resource) -> None:
@@ -64,18 +57,18 @@ def _setting(cloud: Cloud, resource: Resource) -> None:
     type_ = rules.split(target)[0]
     known = monitored(type_)
     if not known.logs and not known.exported:
-        message = f"resourceUri: The resource type '{type_}' does not support diagnostic settings ({resource.id})."
-        raise refuse(400, "ResourceTypeNotSupported", message)
+        message = f"The resource type '{type_}' does not support diagnostic settings."
+        raise wrong(resource, "resourceUri", message, "ResourceTypeNotSupported")
     for property_, wanted in DESTINATIONS.items():
         if resource.inputs.get(property_):
             rules.referenced(cloud, resource, property_, resource.inputs[property_], wanted)
     if not any(resource.inputs.get(name) for name in (*DESTINATIONS, "eventHubAuthorizationRuleId")):
-        raise _bad(resource, "workspaceId", "at least one data sink needs to be specified.")
+        raise wrong(resource, "workspaceId", "at least one data sink needs to be specified.")
     _categories(cloud, resource, known)
     others = [each for each in cloud.children(resource.parent) if each.type == SETTING and each.key != resource.key]
     same = [each for each in others if text(each.inputs, "resourceUri").lower() == target.lower()]
     if len(same) >= MOST_SETTINGS:
-        raise _bad(resource, "resourceUri", f"{target} has {MOST_SETTINGS} diagnostic settings, and may have no more.")
+        raise wrong(resource, "resourceUri", f"{target} has {MOST_SETTINGS} diagnostic settings, and may have no more.")
     for other in same:
         _share_no_sink(resource, other, known)
 
@@ -83,25 +76,25 @@ def _setting(cloud: Cloud, resource: Resource) -> None:
 def _categories(cloud: Cloud, resource: Resource, known: Monitored) -> None:
     logs, metrics = (resource.inputs.get(name) or [] for name in ("logs", "metrics"))
     if not logs and not metrics:
-        raise _bad(resource, "logs", "at least one category of logs or metrics needs to be specified.")
+        raise wrong(resource, "logs", "at least one category of logs or metrics needs to be specified.")
     target = rules.find(cloud, resource.inputs["resourceUri"])
     plain_gateway = target and target.type.endswith(":NatGateway") and text(target.inputs, "sku", "name") == "Standard"
     categories, groups = ((), ()) if plain_gateway else (known.logs, known.groups)
     for log in logs:
         category, group = log.get("category"), log.get("categoryGroup")
         if bool(category) == bool(group):
-            raise _bad(resource, "logs", "each log names either a category or a categoryGroup.")
+            raise wrong(resource, "logs", "each log names either a category or a categoryGroup.")
         if category and category.lower() not in {each.lower() for each in categories}:
             message = f"Category '{category}' is not supported, supported categories are: {', '.join(categories)}."
-            raise _bad(resource, "logs", message)
+            raise wrong(resource, "logs", message)
         if group and group.lower() not in {each.lower() for each in groups}:
             message = f"Category group '{group}' is not supported, supported groups are: {', '.join(groups)}."
-            raise _bad(resource, "logs", message)
+            raise wrong(resource, "logs", message)
     for metric in metrics:
         if metric.get("category") not in known.exported:
             supported = ", ".join(known.exported) or "none"
             message = f"Metric category '{metric.get('category')}' is not supported, supported categories: {supported}."
-            raise _bad(resource, "metrics", message)
+            raise wrong(resource, "metrics", message)
 
 
 def _sends(setting: Resource, known: Monitored) -> set[str]:
@@ -132,14 +125,14 @@ def _share_no_sink(resource: Resource, other: Resource, known: Monitored) -> Non
 def _action_group(cloud: Cloud, resource: Resource) -> None:
     short = resource.inputs["groupShortName"]
     if not 1 <= len(short) <= SHORT_NAME:
-        raise _bad(resource, "groupShortName", f"'{short}' must have 1 to {SHORT_NAME} characters.")
+        raise wrong(resource, "groupShortName", f"'{short}' must have 1 to {SHORT_NAME} characters.")
     names = [receiver["name"] for kind in RECEIVERS for receiver in resource.inputs.get(kind) or ()]
     twice = {name for name in names if names.count(name) > 1}
     if twice:
-        raise _bad(resource, "receivers", f"Receiver name '{min(twice)}' is used more than once.")
+        raise wrong(resource, "receivers", f"Receiver name '{min(twice)}' is used more than once.")
     for receiver in resource.inputs.get("emailReceivers") or ():
         if not re.fullmatch(r"[^@\s]+@[^@\s]+\.[^@\s]+", receiver["emailAddress"]):
-            raise _bad(resource, "emailReceivers", f"'{receiver['emailAddress']}' is not a valid email address.")
+            raise wrong(resource, "emailReceivers", f"'{receiver['emailAddress']}' is not a valid email address.")
 
 
 def _scopes(cloud: Cloud, resource: Resource) -> list[str]:
@@ -155,17 +148,17 @@ def _metric_alert(cloud: Cloud, resource: Resource) -> None:
     _at_home(resource, "global")
     inputs, scopes = resource.inputs, _scopes(cloud, resource)
     if inputs["severity"] not in SEVERITIES:
-        raise _bad(resource, "severity", f"{inputs['severity']} is not 0 to 4.")
+        raise wrong(resource, "severity", f"{inputs['severity']} is not 0 to 4.")
     frequency, window = FREQUENCIES.get(inputs["evaluationFrequency"]), WINDOWS.get(inputs["windowSize"])
     if frequency is None:
         message = f"'{inputs['evaluationFrequency']}' is none of {', '.join(FREQUENCIES)}."
-        raise _bad(resource, "evaluationFrequency", message)
+        raise wrong(resource, "evaluationFrequency", message)
     if window is None or window < frequency:
         message = f"'{inputs['windowSize']}' is none of {', '.join(WINDOWS)}, or less than the evaluationFrequency."
-        raise _bad(resource, "windowSize", message)
+        raise wrong(resource, "windowSize", message)
     several = len(scopes) > 1
     if several and (inputs["criteria"].get("odataType") == SINGLE or not inputs.get("targetResourceType")):
-        raise _bad(resource, "criteria", "several scopes take MultipleResource criteria and a targetResourceType.")
+        raise wrong(resource, "criteria", "several scopes take MultipleResource criteria and a targetResourceType.")
     _criteria(resource, [rules.split(scope)[0] for scope in scopes])
     for action in inputs.get("actions") or ():
         rules.referenced(cloud, resource, "actions", text(action, "actionGroupId"), ACTION_GROUP)
@@ -175,14 +168,14 @@ def _criteria(resource: Resource, types: list[str]) -> None:
     criteria = resource.inputs["criteria"].get("allOf") or []
     names = [criterion["name"] for criterion in criteria]
     if not 1 <= len(criteria) <= MOST_CRITERIA or len(set(names)) < len(names):
-        raise _bad(resource, "criteria", f"an alert has 1 to {MOST_CRITERIA} criteria, each with a name of its own.")
+        raise wrong(resource, "criteria", f"an alert has 1 to {MOST_CRITERIA} criteria, each with a name of its own.")
     for criterion in criteria:
         namespace = criterion.get("metricNamespace") or types[0]
         if namespace.lower() not in {type_.lower() for type_ in types} or criterion.get("skipMetricValidation"):
             continue  # metrics of somebody's own, which Azure cannot know either
         if criterion["metricName"] not in monitored(namespace).metrics:
             message = f"Couldn't find a metric named {criterion['metricName']} ({namespace})."
-            raise _bad(resource, "criteria", message)
+            raise wrong(resource, "criteria", message)
 
 
 def _activity_alert(cloud: Cloud, resource: Resource) -> None:
@@ -191,11 +184,11 @@ def _activity_alert(cloud: Cloud, resource: Resource) -> None:
     _scopes(cloud, resource)
     conditions = resource.inputs["condition"]["allOf"]
     if sum((condition.get("field") or "").lower() == "category" for condition in conditions) != 1:
-        raise _bad(resource, "condition", "allOf must have exactly one condition on the field 'category'.")
+        raise wrong(resource, "condition", "allOf must have exactly one condition on the field 'category'.")
     for condition in conditions:
         compares = condition.get("field") and (condition.get("equals") or condition.get("containsAny"))
         if not compares and not condition.get("anyOf"):
-            raise _bad(resource, "condition", "each condition has a field and 'equals' or 'containsAny', or anyOf.")
+            raise wrong(resource, "condition", "each condition has a field and 'equals' or 'containsAny', or anyOf.")
     for group in resource.inputs["actions"].get("actionGroups") or ():
         rules.referenced(cloud, resource, "actions", group["actionGroupId"], ACTION_GROUP)
 
@@ -206,28 +199,28 @@ def _activity_alert(cloud: Cloud, resource: Resource) -> None:
 def _budget(cloud: Cloud, resource: Resource) -> None:
     inputs = resource.inputs
     if inputs["timeGrain"] not in TIME_GRAINS:
-        raise _bad(resource, "timeGrain", f"'{inputs['timeGrain']}' is none of {', '.join(TIME_GRAINS)}.")
+        raise wrong(resource, "timeGrain", f"'{inputs['timeGrain']}' is none of {', '.join(TIME_GRAINS)}.")
     if inputs["category"] != "Cost":
-        raise _bad(resource, "category", f"'{inputs['category']}' is not Cost.")
+        raise wrong(resource, "category", f"'{inputs['category']}' is not Cost.")
     if inputs["amount"] <= 0:
-        raise _bad(resource, "amount", f"{inputs['amount']} is not more than 0.")
+        raise wrong(resource, "amount", f"{inputs['amount']} is not more than 0.")
     start, end = inputs["timePeriod"]["startDate"], inputs["timePeriod"].get("endDate")
     if not re.fullmatch(r"\d{4}-(0[1-9]|1[0-2])-01(T00:00:00Z?)?", start):
-        raise _bad(resource, "timePeriod", f"startDate: '{start}' is not the first day of a month.")
+        raise wrong(resource, "timePeriod", f"startDate: '{start}' is not the first day of a month.")
     if end and end[:10] <= start[:10]:
-        raise _bad(resource, "timePeriod", f"endDate: '{end}' is not after startDate '{start}'.")
+        raise wrong(resource, "timePeriod", f"endDate: '{end}' is not after startDate '{start}'.")
     _notifications(cloud, resource)
 
 
 def _notifications(cloud: Cloud, resource: Resource) -> None:
     notifications = resource.inputs.get("notifications") or {}
     if len(notifications) > MOST_NOTIFICATIONS:
-        raise _bad(resource, "notifications", f"a budget has {MOST_NOTIFICATIONS} at most, not {len(notifications)}.")
+        raise wrong(resource, "notifications", f"a budget has {MOST_NOTIFICATIONS} at most, not {len(notifications)}.")
     for name, notification in notifications.items():
         if not 0 <= notification["threshold"] <= MOST_PER_CENT:
-            raise _bad(resource, "notifications", f"{name}: threshold {notification['threshold']} is not 0 to 1000.")
+            raise wrong(resource, "notifications", f"{name}: threshold {notification['threshold']} is not 0 to 1000.")
         if not notification["contactEmails"] and not notification.get("contactGroups"):
-            raise _bad(resource, "notifications", f"{name}: at least one contact email or contact group is needed.")
+            raise wrong(resource, "notifications", f"{name}: at least one contact email or contact group is needed.")
         for group in notification.get("contactGroups") or ():
             rules.referenced(cloud, resource, "notifications", group, ACTION_GROUP)
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from simulator import azure_rules as rules
-from simulator.azure_rules import GROUP, PLACE, guid, refuse, text
+from simulator.azure_rules import GROUP, PLACE, guid, refuse, text, wrong
 from simulator.kinds import Kind
 from simulator.state import Cloud, Resource
 
@@ -98,8 +98,7 @@ def beside(cloud: Cloud, resource: Resource, property_: str, id_: str, type_: st
     """What a property names, in the region of the resource itself. Raises CloudError where it is not there."""
     found = rules.referenced(cloud, resource, property_, id_, type_)
     if region(cloud, found) != region(cloud, resource):
-        message = f"{property_}: resource {id_} referenced by resource {resource.id} lies in another region."
-        raise refuse(400, "InvalidResourceReference", message)
+        raise wrong(resource, property_, f"{id_} lies in another region.", "InvalidResourceReference")
     return found
 
 
@@ -129,13 +128,11 @@ def _security_group(cloud: Cloud, resource: Resource) -> None:
         name, priority = rule.get("name") or "", rule.get("priority")
         if priority not in PRIORITIES:
             message = f"Security rule {name} has invalid Priority. Value provided: {priority} Allowed range 100-4096."
-            raise refuse(400, "SecurityRuleInvalidPriority", message)
+            raise wrong(resource, "securityRules", message, "SecurityRuleInvalidPriority")
         other = seen.setdefault((rule["direction"].lower(), priority), name)
         if other != name:
-            message = (
-                f"Security rule {name} conflicts with rule {other}. Rules cannot have the same Priority and Direction."
-            )
-            raise refuse(400, "SecurityRuleConflict", message)
+            message = f"{name} conflicts with rule {other}. Rules cannot have the same Priority and Direction."
+            raise wrong(resource, "securityRules", message, "SecurityRuleConflict")
 
 
 def _security_group_unused(cloud: Cloud, resource: Resource) -> None:
@@ -153,13 +150,11 @@ def _static(cloud: Cloud, resource: Resource) -> None:
     rules.unchangeable(cloud, resource, "zones")
     sku = text(resource.inputs, "sku", "name") or "Basic"
     if sku == "Basic":
-        message = (
-            f"sku: Cannot create more than 0 IPv4 Basic SKU public IP addresses for this subscription: {resource.id}."
-        )
-        raise refuse(400, "IPv4BasicSkuPublicIpCountLimitReached", message)
+        message = "Cannot create more than 0 IPv4 Basic SKU public IP addresses for this subscription."
+        raise wrong(resource, "sku", message, "IPv4BasicSkuPublicIpCountLimitReached")
     if resource.inputs.get("publicIPAllocationMethod") != "Static":
-        message = f"{sku} sku publicIp {resource.id} must have AllocationMethod set to Static."
-        raise refuse(400, "StandardAndStandardV2SkuPublicIPAddressesMustBeStatic", message)
+        message, code = f"{sku} sku publicIp must have it set to Static.", "PublicIPAddressesMustBeStatic"
+        raise wrong(resource, "publicIPAllocationMethod", message, f"StandardAndStandardV2Sku{code}")
 
 
 def _address_unused(cloud: Cloud, resource: Resource) -> None:
@@ -177,17 +172,16 @@ def _gateway(cloud: Cloud, resource: Resource) -> None:
     rules.unchangeable(cloud, resource, "zones")
     sku = text(resource.inputs, "sku", "name")
     if sku not in ("Standard", "StandardV2"):
-        raise refuse(400, "InvalidParameter", f"sku of {resource.id}: '{sku}' is not Standard or StandardV2.")
+        raise wrong(resource, "sku", f"'{sku}' is not Standard or StandardV2.")
     for reference in resource.inputs.get("publicIpAddresses") or ():
         type_ = "Microsoft.Network/publicIPAddresses"
         address = beside(cloud, resource, "publicIpAddresses", text(reference, "id"), type_)
         if text(address.inputs, "sku", "name") != sku:
-            message = f"publicIpAddresses of {resource.id}: {address.id} is not of the gateway's SKU {sku}."
-            raise refuse(400, "InvalidParameter", message)
+            raise wrong(resource, "publicIpAddresses", f"{address.id} is not of the gateway's SKU {sku}.")
         others = set(_held_by(cloud, address, NAT, "publicIpAddresses")) - {resource.id}
         if others:
-            message = f"publicIpAddresses: {address.id} is already in use by {min(others)}."
-            raise refuse(400, "PublicIPAddressInUse", message)
+            message = f"{address.id} is already in use by {min(others)}."
+            raise wrong(resource, "publicIpAddresses", message, "PublicIPAddressInUse")
 
 
 def _gateway_unused(cloud: Cloud, resource: Resource) -> None:
@@ -199,26 +193,25 @@ def _gateway_unused(cloud: Cloud, resource: Resource) -> None:
 
 def _network(cloud: Cloud, resource: Resource) -> None:
     if resource.inputs.get("subnets"):
-        raise refuse(400, "NotSupported", "subnets: the simulated cloud takes them as resources of their own.")
+        raise wrong(resource, "subnets", "the simulated cloud takes them as resources of their own.")
     spaces = space(resource)
     if not spaces:
-        raise refuse(400, "InvalidRequestFormat", f"addressSpace.addressPrefixes: {resource.id} needs one at least.")
+        raise wrong(resource, "addressSpace.addressPrefixes", "there must be one at least.", "InvalidRequestFormat")
     if any(overlap([one], [other]) for one, other in itertools.combinations(spaces, 2)):
-        message = f"addressSpace.addressPrefixes: ranges of virtual network {resource.id} overlap."
-        raise refuse(400, "NetcfgInvalidVirtualNetworkSite", message)
+        raise wrong(resource, "addressSpace.addressPrefixes", "ranges overlap.", "NetcfgInvalidVirtualNetworkSite")
     for subnet in cloud.children(resource.key):
         if subnet.type == SUBNET:
-            _within(resource, subnet)
+            _within(resource, subnet, resource, "addressSpace")
 
 
-def _within(network: Resource, subnet: Resource) -> None:
-    name, site = subnet.inputs["subnetName"], network.inputs["virtualNetworkName"]
+def _within(network: Resource, subnet: Resource, asked: Resource, property_: str) -> None:
+    """Raises CloudError, for the property that was asked for, where a subnet would lie outside its network."""
     if not all(inside(range_, space(network)) for range_ in ranges(subnet, prefixes(subnet))):
         message = (
-            f"Subnet '{name}' is not valid because its IP address range is outside the IP address range of virtual"
-            f" network '{site}'."
+            f"Subnet '{subnet.inputs['subnetName']}' is not valid because its IP address range is outside the IP"
+            f" address range of virtual network '{network.inputs['virtualNetworkName']}'."
         )
-        raise refuse(400, "NetcfgSubnetRangeOutsideVnet", message)
+        raise wrong(asked, property_, message, "NetcfgSubnetRangeOutsideVnet")
 
 
 def _subnet(cloud: Cloud, resource: Resource) -> None:
@@ -226,16 +219,16 @@ def _subnet(cloud: Cloud, resource: Resource) -> None:
     assert network is not None
     site, ours = network.inputs["virtualNetworkName"], ranges(resource, prefixes(resource))
     if not ours or any(range_.prefixlen > SMALLEST for range_ in ours if range_.version == 4):
-        message = f"addressPrefix: Subnet '{name}' is not valid in virtual network '{site}': it needs /29 or larger."
-        raise refuse(400, "NetcfgInvalidSubnet", message)
-    _within(network, resource)
+        message = f"Subnet '{name}' is not valid in virtual network '{site}': it needs /29 or larger."
+        raise wrong(resource, "addressPrefix", message, "NetcfgInvalidSubnet")
+    _within(network, resource, resource, "addressPrefix")
     for other in cloud.children(network.key):
         if other.type == SUBNET and other.key != resource.key and overlap(ours, ranges(other, prefixes(other))):
             message = (
                 f"Subnet '{name}' is not valid because its IP address range overlaps with that of an existing subnet"
                 f" in virtual network '{site}': {other.inputs['subnetName']}."
             )
-            raise refuse(400, "NetcfgSubnetRangesOverlap", message)
+            raise wrong(resource, "addressPrefix", message, "NetcfgSubnetRangesOverlap")
     for property_, type_ in STANDING_BESIDE.items():
         if resource.inputs.get(property_):
             beside(cloud, resource, property_, text(resource.inputs, property_, "id"), type_)
@@ -255,14 +248,14 @@ def _in_use_as_it_is(cloud: Cloud, resource: Resource) -> None:
         return
     lost = sorted(set(prefixes(old)) - set(prefixes(resource)))
     if lost:
-        message = f"IpPrefix {lost[0]} on Subnet {resource.inputs['subnetName']} has active allocations: {held[0]}."
-        raise refuse(400, "InUsePrefixCannotBeDeleted", message)
+        message = f"IpPrefix {lost[0]} has active allocations and cannot be deleted: {held[0]}."
+        raise wrong(resource, "addressPrefix", message, "InUsePrefixCannotBeDeleted")
     if delegations(old) != delegations(resource):
         message = (
-            f"Delegations of subnet {resource.id} cannot be changed from {delegations(old)} to {delegations(resource)}"
-            f" because it is being used by the resource {held[0]}."
+            f"they cannot be changed from {delegations(old)} to {delegations(resource)} because the subnet is being"
+            f" used by the resource {held[0]}."
         )
-        raise refuse(400, "SubnetDelegationsCannotChangeWhenSubnetUsedByResource", message)
+        raise wrong(resource, "delegations", message, "SubnetDelegationsCannotChangeWhenSubnetUsedByResource")
 
 
 def _subnet_unused(cloud: Cloud, resource: Resource) -> None:

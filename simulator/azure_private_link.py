@@ -6,7 +6,7 @@ from typing import Any
 from simulator import azure_rules as rules
 from simulator.azure_databricks import injected
 from simulator.azure_network import NAME, NETWORK, SHORT_NAME, SUBNET_TYPE, beside, delegations
-from simulator.azure_rules import PLACE, guid, refuse, text
+from simulator.azure_rules import PLACE, guid, refuse, text, wrong
 from simulator.kinds import Kind
 from simulator.state import Cloud, Resource
 
@@ -37,41 +37,39 @@ def target(cloud: Cloud, resource: Resource, property_: str, id_: str, group: st
     type_ = rules.split(id_)[0]
     known = {each.lower(): groups for each, groups in GROUP_IDS.items()}.get(type_.lower(), ())
     if found is None:
-        message = f"{property_}: resource {id_} referenced by resource {resource.id} was not found."
-        raise refuse(400, "InvalidResourceReference", message)
+        message = f"the referenced resource {id_ or '(none)'} was not found."
+        raise wrong(resource, property_, message, "InvalidResourceReference")
     if group not in known:
         message = (
-            f"Call to {type_} failed. Error message: Values for request parameters are invalid: GroupId: {group}"
-            f" ({property_} of {resource.id}; {type_} has {', '.join(known) or 'none'})."
+            f"Call to {type_} failed. Error message: Values for request parameters are invalid: GroupId: {group}."
+            f" It has {', '.join(known) or 'none'}."
         )
-        raise refuse(400, "InvalidValuesForRequestParameters", message)
+        raise wrong(resource, property_, message, "InvalidValuesForRequestParameters")
     sku = text(found.inputs, "sku", "name").lower()
     if group in ("registry", "databricks_ui_api", "browser_authentication") and sku != "premium":
-        message = f"{property_} of {resource.id}: {found.id} is of SKU '{sku}'; private endpoints need premium."
-        raise refuse(400, "PrivateEndpointNotSupportedForSku", message)
+        message = f"{found.id} is of SKU '{sku}'; private endpoints need premium."
+        raise wrong(resource, property_, message, "PrivateEndpointNotSupportedForSku")
     if found.type == "azure-native:databricks:Workspace" and not injected(found):
-        message = f"{property_} of {resource.id}: {found.id} does not stand in a virtual network of its owner's."
-        raise refuse(400, "NonVNetInjectedWorkspaceNotSupported", message)
+        message = f"{found.id} does not stand in a virtual network of its owner's."
+        raise wrong(resource, property_, message, "NonVNetInjectedWorkspaceNotSupported")
 
 
 def _endpoint(cloud: Cloud, resource: Resource) -> None:
     """https://learn.microsoft.com/azure/private-link/private-endpoint-overview"""
     subnet = beside(cloud, resource, "subnet", text(resource.inputs, "subnet", "id"), SUBNET_TYPE)
     if delegations(subnet):
-        message = f"subnet of {resource.id}: {subnet.id} has a delegation and cannot be used with a private endpoint."
-        raise refuse(400, "InvalidSubnet", message)
+        raise wrong(resource, "subnet", f"{subnet.id} has a delegation and cannot be used with a private endpoint.")
     connections = [each for name in CONNECTIONS for each in resource.inputs.get(name) or ()]
     if len(connections) != 1:
-        message = f"privateLinkServiceConnections: {resource.id} must have one connection, not {len(connections)}."
-        raise refuse(400, "InvalidParameter", message)
+        raise wrong(resource, CONNECTIONS[0], f"there must be one connection, not {len(connections)}.")
     (connection,) = connections
     groups = connection.get("groupIds") or ()
     if len(groups) != 1:
         message = (
-            f"Private link service connection {text(connection, 'name')} of {resource.id} has the following group Ids:"
+            f"Private link service connection {text(connection, 'name')} has the following group Ids:"
             f" {', '.join(groups)}. Only one group Id is permitted when connecting to a first-party resource."
         )
-        raise refuse(400, "OnlyOneGroupIdPermitted", message)
+        raise wrong(resource, "groupIds", message, "OnlyOneGroupIdPermitted")
     target(cloud, resource, "privateLinkServiceId", text(connection, "privateLinkServiceId"), groups[0])
 
 
@@ -79,8 +77,7 @@ def _zone_group(cloud: Cloud, resource: Resource) -> None:
     """https://learn.microsoft.com/azure/private-link/private-endpoint-dns-integration#private-dns-zone-group"""
     configs = resource.inputs.get("privateDnsZoneConfigs") or ()
     if not 1 <= len(configs) <= MOST_ZONES:
-        message = f"privateDnsZoneConfigs: {resource.id} must have 1 to {MOST_ZONES} zones, not {len(configs)}."
-        raise refuse(400, "InvalidParameter", message)
+        raise wrong(resource, "privateDnsZoneConfigs", f"there must be 1 to {MOST_ZONES} zones, not {len(configs)}.")
     for config in configs:
         type_ = "Microsoft.Network/privateDnsZones"
         rules.referenced(cloud, resource, "privateDnsZoneId", text(config, "privateDnsZoneId"), type_)
@@ -94,11 +91,8 @@ def _everywhere(cloud: Cloud, resource: Resource) -> None:
     """Private zones and their links lie in no region: https://learn.microsoft.com/azure/dns/private-dns-privatednszone"""
     place = resource.inputs.get("location") or ""
     if place.lower() != "global":
-        message = (
-            f"The provided location '{place}' is not available for resource type '{rules.split(resource.id)[0]}'"
-            f" ({resource.id}). List of available regions for the resource type is 'global'."
-        )
-        raise refuse(400, "LocationNotAvailableForResourceType", message)
+        message = f"'{place}' is not available for the type. List of available regions for it is 'global'."
+        raise wrong(resource, "location", message, "LocationNotAvailableForResourceType")
 
 
 def _link(cloud: Cloud, resource: Resource) -> None:
@@ -114,9 +108,9 @@ def _link(cloud: Cloud, resource: Resource) -> None:
         if theirs == zone:
             message = (
                 "A virtual network cannot be linked to multiple zones with overlapping namespaces. You tried to link"
-                f" virtual network {network} with '{zone}' and '{theirs}' zones ({resource.id}, {other.id})."
+                f" virtual network {network} with '{zone}' and '{theirs}' zones: {other.id} is there already."
             )
-            raise refuse(400, "BadRequest", message)
+            raise wrong(resource, "virtualNetwork", message)
 
 
 def _zone_unlinked(cloud: Cloud, resource: Resource) -> None:

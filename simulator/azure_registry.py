@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from simulator import azure_rules as rules
-from simulator.azure_rules import GROUP, PLACE, refuse, text
+from simulator.azure_rules import GROUP, PLACE, refuse, text, wrong
 from simulator.kinds import Kind
 from simulator.state import Cloud, Resource
 
@@ -31,17 +31,17 @@ def _registry(cloud: Cloud, resource: Resource) -> None:
         message = f"The registry DNS name {name.lower()}.azurecr.io is already in use."
         raise refuse(409, "AlreadyInUse", message)
     if sku not in SKUS:
-        raise refuse(400, "InvalidSku", f"sku of {resource.id}: '{sku}' is none of {', '.join(SKUS)}.")
+        raise wrong(resource, "sku", f"'{sku}' is none of {', '.join(SKUS)}.", "InvalidSku")
     for feature, is_asked in PREMIUM.items():
         if sku != "Premium" and is_asked(asked):
             code = "DisablingPublicNetworkAccessNotSupported" if feature == "publicNetworkAccess" else "NotSupported"
-            raise refuse(400, code, f"{feature} of {resource.id} is not supported for the SKU {sku}: it needs Premium.")
+            raise wrong(resource, feature, f"it is not supported for the SKU {sku} and needs Premium.", code)
     if PREMIUM["policies.exportPolicy"](asked) and not PREMIUM["publicNetworkAccess"](asked):
-        message = f"policies.exportPolicy of {resource.id} can be disabled only with publicNetworkAccess Disabled."
-        raise refuse(400, "InvalidExportPolicy", message)
+        message = "it can be disabled only with publicNetworkAccess Disabled."
+        raise wrong(resource, "policies.exportPolicy", message)
     days = ((asked.get("policies") or {}).get("retentionPolicy") or {}).get("days")
     if days is not None and days not in DAYS:
-        raise refuse(400, "InvalidRetentionPolicy", f"policies.retentionPolicy.days of {resource.id}: {days} > 365.")
+        raise wrong(resource, "policies.retentionPolicy.days", f"{days} is not 0 to 365.")
 
 
 def _outputs(cloud: Cloud, resource: Resource) -> dict[str, Any]:

@@ -81,12 +81,17 @@ def refuse(status: int, code: str, message: str) -> CloudError:
     return CloudError(f'Status={status} Code="{code}" Message="{message}"')
 
 
+def wrong(resource: Resource, property_: str, message: str, code: str = "BadRequest") -> CloudError:
+    """What is wrong with a property of a resource."""
+    return refuse(400, code, f"{property_} of {resource.id}: {message}")
+
+
 def referenced(cloud: Cloud, resource: Resource, property_: str, id_: str, type_: str) -> Resource:
     """The resource of Azure's type `type_` that a property names. Raises CloudError where there is none."""
     found = find(cloud, id_)
     if found is None or split(found.id)[0].lower() != type_.lower():
-        message = f"{property_}: resource {id_} of type {type_} referenced by resource {resource.id} was not found."
-        raise refuse(400, "InvalidResourceReference", message)
+        message = f"the referenced resource {id_ or '(none)'} of type {type_} was not found."
+        raise wrong(resource, property_, message, "InvalidResourceReference")
     return found
 
 
@@ -102,8 +107,7 @@ def unchangeable(cloud: Cloud, resource: Resource, *names: str) -> None:
     old = cloud.get(resource.key)
     for name in names:
         if old and old.inputs.get(name) != resource.inputs.get(name):
-            message = f"Changing property '{name}' of '{resource.id}' is not allowed."
-            raise refuse(409, "PropertyChangeNotAllowed", message)
+            raise wrong(resource, name, "changing this property is not allowed.", "PropertyChangeNotAllowed")
 
 
 def identities_exist(cloud: Cloud, resource: Resource) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from simulator import azure_rules as rules
-from simulator.azure_rules import GROUP, PLACE, refuse
+from simulator.azure_rules import GROUP, PLACE, refuse, wrong
 from simulator.kinds import Kind
 from simulator.state import Cloud, Resource
 
@@ -53,12 +53,12 @@ def _lifecycle(cloud: Cloud, resource: Resource) -> None:
     asked = resource.inputs["policy"]["rules"]
     names = [rule["name"] for rule in asked]
     if not 1 <= len(asked) <= MOST_RULES or len(set(names)) < len(names):
-        message = f"policy.rules of {resource.id}: there must be 1 to {MOST_RULES}, each with a name of its own."
-        raise refuse(400, "InvalidPolicy", message)
+        message = f"there must be 1 to {MOST_RULES}, each with a name of its own."
+        raise wrong(resource, "policy.rules", message, "InvalidPolicy")
     for rule in asked:
         reason = _wrong_in_rule(cloud, resource, rule)
         if reason:
-            raise refuse(400, "InvalidPolicy", f"policy.rules of {resource.id}: rule '{rule['name']}': {reason}.")
+            raise wrong(resource, "policy.rules", f"rule '{rule['name']}': {reason}.", "InvalidPolicy")
 
 
 def _wrong_in_rule(cloud: Cloud, resource: Resource, rule: Mapping[str, Any]) -> str:

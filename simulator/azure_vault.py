@@ -11,7 +11,7 @@ from typing import Any
 
 from simulator import azure_rules as rules
 from simulator.azure_network import SUBNET_TYPE
-from simulator.azure_rules import GROUP, PLACE, TENANT, refuse, text
+from simulator.azure_rules import GROUP, PLACE, TENANT, refuse, text, wrong
 from simulator.kinds import Kind
 from simulator.state import Cloud, CloudError, Resource
 
@@ -51,7 +51,7 @@ def _vault(cloud: Cloud, resource: Resource) -> None:
 
 
 def _bad(resource: Resource, property_: str, message: str) -> CloudError:
-    return refuse(400, "BadRequest", f"properties.{property_} of {resource.id}: {message}")
+    return wrong(resource, f"properties.{property_}", message)
 
 
 def _name_is_free(cloud: Cloud, resource: Resource) -> None:
