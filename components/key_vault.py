@@ -23,6 +23,7 @@ from components.site import Site
 class KeyVaultArgs:
     """Days for which what was deleted can be had back (7 to 90), administrators, and the object id of Databricks'.
 
+    `recover` takes a deleted vault of the same name back instead of creating one, which Azure would refuse.
     `databricks_principal` is what the tenant calls the application AzureDatabricks; without it, its secret scope stands
     but cannot read.
     """
@@ -30,6 +31,7 @@ class KeyVaultArgs:
     soft_delete_days: int
     administrators: Mapping[str, Administrator] = field(default_factory=dict)
     databricks_principal: str | None = None
+    recover: bool = False
 
 
 @dataclass(frozen=True)
@@ -62,9 +64,11 @@ class KeyVault(pulumi.ComponentResource):
                 "enable_soft_delete": True,
                 "enable_purge_protection": True,
                 "soft_delete_retention_in_days": args.soft_delete_days,
+                "create_mode": "recover" if args.recover else "default",
             },
             tags=site.tags,
-            opts=ResourceOptions(parent=self, protect=site.protect),
+            # how it came to be is of no interest later
+            opts=ResourceOptions(parent=self, protect=site.protect, ignore_changes=["properties.createMode"]),
         )
         grant_all(
             site, args.administrators, role="Key Vault Secrets Officer", on="key-vault", scope=vault.id, opts=child

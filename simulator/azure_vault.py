@@ -100,7 +100,8 @@ def _delete_softly(cloud: Cloud, resource: Resource) -> None:
     name, subscription = resource.inputs["vaultName"], "/".join(resource.id.split("/")[:3])
     location = resource.computed["location"]
     id_ = f"{subscription}/providers/Microsoft.KeyVault/locations/{location}/deletedVaults/{name}"
-    inputs = {"vaultName": name, "vaultId": resource.id, "properties": resource.outputs["properties"]}
+    kept = {"properties": resource.outputs["properties"], "tags": resource.inputs.get("tags") or {}}
+    inputs = {"vaultName": name, "vaultId": resource.id, **kept}
     cloud.put(Resource(id_.lower(), DELETED, id_, "", subscription.lower(), inputs))
 
 

@@ -47,12 +47,13 @@ def administrators(settings: Settings) -> dict[str, Administrator]:
     return {name: Administrator(who.object_id, who.type) for name, who in settings.administrators.items()}
 
 
-def key_vault(settings: Settings) -> KeyVaultArgs:
-    """The key vault."""
+def key_vault(settings: Settings, *, recover: bool) -> KeyVaultArgs:
+    """The key vault; `recover` takes a deleted one back."""
     return KeyVaultArgs(
         soft_delete_days=settings.key_vault.soft_delete_days,
         administrators=administrators(settings),
         databricks_principal=settings.key_vault.databricks_principal,
+        recover=recover,
     )
 
 

@@ -66,7 +66,7 @@ def declare(settings: Settings, place: Place, catalog: str, workloads: tuple[Wor
     site = _site(settings, place, found)
 
     logs = found.logs or LogWorkspace("logs", site, settings.monitoring.log_retention_days).logs
-    vault = found.vault or KeyVault("key-vault", site, arguments.key_vault(settings)).vault
+    vault = found.vault or KeyVault("key-vault", site, arguments.key_vault(settings, recover=place.recover_vault)).vault
     lake = found.lake or DataLake("data-lake", site, arguments.lake(settings)).lake
     registry = found.registry or _registry(settings, site)
     workspace = found.workspace or DatabricksWorkspace("databricks", site).workspace

@@ -11,11 +11,12 @@ from stacks.settings import Settings, SettingsError
 
 @dataclass(frozen=True)
 class Place:
-    """The cloud, the stack, and the way of signing in to Databricks."""
+    """The cloud, the stack, the way of signing in to Databricks, and whether a deleted vault is to be taken back."""
 
     cloud: Literal["simulated", "azure"]
     stack: str
     auth_type: str
+    recover_vault: bool = False
 
     @classmethod
     def read(cls, environ: Mapping[str, str], stack: str, settings: Settings) -> Place:
@@ -34,4 +35,5 @@ class Place:
             cloud=cloud,
             stack=stack,
             auth_type="github-oidc-azure" if "GITHUB_ACTIONS" in environ else "azure-cli",
+            recover_vault=environ.get("RECOVER_VAULT") == "true",
         )

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from toolchain import recovery
+from toolchain import deleted_vaults, recovery
 from toolchain.engine import CLOUDS, STACKS, Engine, engine, prepare
 from toolchain.errors import UserError, run
 
@@ -91,6 +91,8 @@ def conclusion(action: str, stack: str, counts: Mapping[str, int]) -> str:
 
 def operate(target: Engine, options: argparse.Namespace, say: Callable[[str], None]) -> int:
     """Run an operation of the engine for a person to watch; returns its exit code."""
+    if options.action in ("up", "preview"):
+        target = deleted_vaults.told(target)
     if not target.is_simulated:
         return target.call(*operation(target, options))
     say(f"simulated cloud: {options.action} of stack {target.stack}; no Azure subscription is used")

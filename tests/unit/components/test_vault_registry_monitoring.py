@@ -3,6 +3,9 @@
 import pytest
 
 from components.monitoring import LOGS, THRESHOLDS
+from stacks import program
+from stacks.place import Place
+from workloads.spec import discover
 
 
 def test_the_vault_is_ruled_by_roles_and_keeps_what_was_deleted(stacks):
@@ -12,6 +15,13 @@ def test_the_vault_is_ruled_by_roles_and_keeps_what_was_deleted(stacks):
     assert properties["softDeleteRetentionInDays"] == 90
     assert properties["tenantId"] == "66666666-7777-8888-9999-000000000000"
     assert "accessPolicies" not in properties
+
+
+@pytest.mark.parametrize(("recovers", "mode"), [(False, "default"), (True, "recover")])
+def test_a_deleted_vault_is_taken_back(engine, record, recovers, mode):
+    settings, place = record.settings("dev"), Place("simulated", "dev", "azure-cli", recover_vault=recovers)
+    engine.run(lambda: program.declare(settings, place, discover()), stack="dev")
+    assert engine.one("Vault")["properties"]["createMode"] == mode
 
 
 def test_databricks_may_read_the_vault_where_it_is_known_by_its_id(record):
