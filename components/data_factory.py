@@ -22,11 +22,15 @@ from components.site import Site
 
 @dataclass(frozen=True)
 class Factory:
-    """A data factory, created or found: its name and id, and the group that holds it."""
+    """A data factory, created or found: its name and id, and the group that holds it.
+
+    `runtime` is what its linked services go through, where they reach resources without a public address.
+    """
 
     name: Output[str]
     id: Output[str]
     group: Input[str]
+    runtime: Output[str] | None = None
 
 
 class DataFactory(pulumi.ComponentResource):
@@ -56,7 +60,9 @@ class DataFactory(pulumi.ComponentResource):
         )
         for role, on, scope in rights:
             grant(site, who="data-factory", role=role, on=on, principal_id=principal, scope=scope, opts=child)
-        self.factory = Factory(name=factory.name, id=factory.id, group=site.group)
+        targets = {"lake": (lake.id, "dfs"), "databricks": (workspace.id, "databricks_ui_api")}
+        runtime = site.network.let_reach(f"{name}-inside", factory, targets, child)
+        self.factory = Factory(name=factory.name, id=factory.id, group=site.group, runtime=runtime)
         self.register_outputs({"name": factory.name})
 
     @staticmethod

@@ -22,8 +22,10 @@ from ipaddress import IPv4Network
 from typing import Any, TypeVar
 
 import pulumi
-from pulumi import Output, ResourceOptions
+from pulumi import Input, Output, ResourceOptions
+from pulumi_azure_native import datafactory
 
+from components.factory_network import FactoryNetwork
 from components.private_link import PrivateLink
 from components.site import Ground
 from components.virtual_network import CLUSTER, DATABRICKS, ENDPOINTS, POD_CIDR, SERVICE_CIDR, VirtualNetwork
@@ -92,6 +94,16 @@ class Network(pulumi.ComponentResource):
     def ways_to(self, declared: pulumi.Resource) -> list[pulumi.Resource]:
         """What to wait for before an attached resource can be reached by its name."""
         return self._endpoints.get(declared, [])
+
+    def let_reach(
+        self,
+        name: str,
+        factory: datafactory.Factory,
+        targets: Mapping[str, tuple[Input[str], str]],
+        opts: ResourceOptions,
+    ) -> Output[str] | None:
+        """Lets a data factory reach resources that have no public address. Returns what it has to go through."""
+        return FactoryNetwork(name, self._ground.group, factory, targets, opts).runtime if self.is_private else None
 
     def subnet(self, name: str) -> Output[str] | None:
         """The id of a subnet, where nodes stand in a network of ours."""

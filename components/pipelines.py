@@ -70,6 +70,7 @@ class Pipelines(pulumi.ComponentResource):
         super().__init__("medallion:components:Pipelines", name, None, opts)
         self._name, self._factory, self._lake, self._args = name, factory, lake, args
         shared = {} if args.notebooks is None else {"existing_cluster_id": args.notebooks.cluster}
+        way = {} if factory.runtime is None else {"connect_via": _through(factory.runtime)}
         databricks = self._linked_service(
             f"{args.prefix}_databricks",
             datafactory.AzureDatabricksLinkedServiceArgs(
@@ -78,10 +79,12 @@ class Pipelines(pulumi.ComponentResource):
                 authentication="MSI",
                 workspace_resource_id=workspace.id,
                 **shared,
+                **way,
             ),
         )
         self._linked_service(
-            f"{args.prefix}_lake", datafactory.AzureBlobFSLinkedServiceArgs(type="AzureBlobFS", url=lake.endpoint)
+            f"{args.prefix}_lake",
+            datafactory.AzureBlobFSLinkedServiceArgs(type="AzureBlobFS", url=lake.endpoint, **way),
         )
         self.names = {workload.name: self._pipeline(workload, databricks) for workload in args.workloads}
         self.register_outputs({"names": self.names})
@@ -153,3 +156,7 @@ class Pipelines(pulumi.ComponentResource):
                 type="ScheduleTrigger", recurrence=hours, pipelines=starts
             )
         return triggers
+
+
+def _through(runtime: Input[str]) -> datafactory.IntegrationRuntimeReferenceArgs:
+    return datafactory.IntegrationRuntimeReferenceArgs(reference_name=runtime, type="IntegrationRuntimeReference")

@@ -18,7 +18,7 @@ from medallion.console import emit
 from policies.pricing import prices, resources
 from policies.pricing.estimate import Estimate, Item, changes
 from policies.pricing.stack import price
-from policies.pricing.usage import assumptions
+from policies.pricing.usage import Usage, assumptions
 from stacks.settings import Settings, SettingsError
 from toolchain import settings_copy
 from toolchain.engine import engine, prepare, tracked
@@ -51,9 +51,16 @@ def cost(
     emit(result, json, lambda console: show(result, console))
 
 
+def _usage(settings: Settings) -> Usage:
+    factory = settings.usage.factory.model_copy(update={"triggers_run": settings.data_factory.triggers})
+    return settings.usage.model_copy(update={"factory": factory})
+
+
 def _settings(path: Path) -> Settings:
+    """The settings in a file; whether triggers run is what they say of the data factory."""
     try:
-        return Settings.load(path)
+        settings = Settings.load(path)
+        return settings.model_copy(update={"usage": _usage(settings)})
     except SettingsError as problem:
         raise UserError(str(problem)) from None
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pulumi import ResourceOptions
+from pulumi import Output, ResourceOptions
 
 from components.aks_cluster import provider
 from components.databricks_job import environment
@@ -38,7 +38,7 @@ def declare(
         opts=inside,
     )
     args = ValidationArgs(
-        image=settings.validation.image,
+        image=Output.concat(of.registry.login_server, "/", settings.validation.image),
         schedule=settings.validation.schedule,
         service_principal=settings.validation.service_principal,
         databricks_host=of.workspace.host,

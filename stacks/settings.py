@@ -143,7 +143,8 @@ class Aks(Section):
 
 
 class Validation(Section):
-    """The pod that checks outputs: its image, its hours (cron, UTC), and the service principal it is on Databricks.
+    """The pod that checks outputs: its image in the stack's registry, its hours (cron, UTC), and the service principal
+    that it is on Databricks.
 
     Without a service principal the cron job stands, suspended: it would be nobody.
     """

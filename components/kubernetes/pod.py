@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pulumi_kubernetes as kubernetes
-from pulumi import ResourceOptions
+from pulumi import Input, ResourceOptions
 
 Manifest = dict[str, Any]
 APP = "app.kubernetes.io/name"
@@ -21,7 +21,7 @@ APP = "app.kubernetes.io/name"
 
 def container(
     name: str,
-    image: str,
+    image: Input[str],
     *,
     cpu: str,
     memory: str,

@@ -31,7 +31,7 @@ class ValidationArgs:
     application id of the identity in Azure that the pod can be, where there is one.
     """
 
-    image: str
+    image: Input[str]
     schedule: str
     service_principal: str | None
     databricks_host: Input[str]

@@ -14,6 +14,7 @@ from policies.pricing.resources import Resource
 
 FACTORY = "azure-native:datafactory:Factory"
 PIPELINE = "azure-native:datafactory:Pipeline"
+RUNTIME = "azure-native:datafactory:IntegrationRuntime"
 TRIGGER = "azure-native:datafactory:Trigger"
 
 PERIODS: Mapping[str, float] = {
@@ -40,7 +41,7 @@ def pipeline(resource: Resource, context: Context) -> Iterator[Line]:
     """Runs of a pipeline's activities, and the time for which it waits for Databricks."""
     activities = resource.inputs.get("activities") or ()
     runs = pipeline_runs(resource, context)
-    assumes = ("factory.runs_by_event", "factory.runs_by_hand")
+    assumes = ("factory.runs_by_event", "factory.runs_by_hand", "factory.triggers_run")
     yield Line(
         "activity runs",
         runs * len(activities) / 1_000,
@@ -50,10 +51,11 @@ def pipeline(resource: Resource, context: Context) -> Iterator[Line]:
     )
     if any((activity.get("type") or "").startswith("Databricks") for activity in activities):
         minutes = minutes_a_run(resource, context)
+        managed = " in a managed network" if list(context.resources.of(RUNTIME)) else ""
         yield Line(
             "time of Databricks activities",
             runs * minutes / 60,
-            "factory external activity",
+            f"factory external activity{managed}",
             f"{runs:.4g} runs × {minutes:g} min",
             (*assumes, "jobs.minutes_a_run"),
         )
@@ -66,7 +68,8 @@ def minutes_a_run(pipeline: Resource, context: Context) -> float:
 
 def pipeline_runs(pipeline: Resource, context: Context) -> float:
     """Runs a month of a pipeline: by hand, and by the triggers that depend on it. Raises NotPricedError."""
-    triggers = [found for found in context.resources.of(TRIGGER) if context.resources.needs(found, pipeline)]
+    running = context.resources.of(TRIGGER) if context.usage.factory.triggers_run else ()
+    triggers = [found for found in running if context.resources.needs(found, pipeline)]
     return context.usage.factory.runs_by_hand + sum(_trigger_runs(trigger, context) for trigger in triggers)
 
 

@@ -98,6 +98,7 @@ class Monitor(Section):
 class Factory(Section):
     """Data Factory, and the events that start pipelines."""
 
+    triggers_run: bool = Field(default=False, description="whether triggers run, which are created stopped")
     runs_by_hand: Amount = Field(default=0, description="runs a month of each pipeline beside those of triggers")
     runs_by_event: Amount = Field(default=10, description="runs a month that a storage event trigger starts")
     entities: Amount = Field(default=2_000, description="reads and writes of definitions a month")

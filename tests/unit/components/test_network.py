@@ -114,6 +114,23 @@ def test_a_private_platform_has_an_endpoint_for_each_way_in_and_no_public_addres
     assert engine.one("Registry")["policies"]["retentionPolicy"] == {"days": 7, "status": "enabled"}
 
 
+def test_a_private_factory_goes_through_a_network_that_azure_manages(levels):
+    engine = levels["private-link"]
+    endpoints = {
+        r.inputs["managedPrivateEndpointName"]: r.inputs["properties"] for r in engine.of("ManagedPrivateEndpoint")
+    }
+    assert endpoints == {
+        "lake": {"privateLinkResourceId": "data-lake-account-id", "groupId": "dfs"},
+        "databricks": {"privateLinkResourceId": "databricks-workspace-id", "groupId": "databricks_ui_api"},
+    }
+    runtime = engine.one("IntegrationRuntime")["properties"]
+    assert runtime["managedVirtualNetwork"]["referenceName"] == "default"
+    ways = [r.inputs["properties"]["connectVia"]["referenceName"] for r in engine.of("LinkedService")]
+    assert ways == ["managed", "managed"]
+    open_ways = [r.inputs["properties"] for r in levels["public"].of("LinkedService")]
+    assert not any("connectVia" in properties for properties in open_ways)
+
+
 def test_every_group_has_a_zone():
     assert {group for groups in LEADING_TO.values() for group in groups} == set(ZONES)
 

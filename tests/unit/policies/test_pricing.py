@@ -129,7 +129,11 @@ def test_an_interactive_cluster_is_up_for_people_and_for_notebooks_of_pipelines(
         ["pipeline-logs"],
         properties={"type": "ScheduleTrigger", "recurrence": {"frequency": "Day", "interval": 1}},
     )
-    usage = {"interactive": {"hours_a_month": 20}, "jobs": {"minutes_a_run": {"logs": 30}}}
+    usage = {
+        "interactive": {"hours_a_month": 20},
+        "jobs": {"minutes_a_run": {"logs": 30}},
+        "factory": {"triggers_run": True},
+    }
     parts = (shared, chain, service, trigger, PREMIUM)
     hours = 20 + MONTH
     found = lines(*parts, **usage)
@@ -213,12 +217,17 @@ def test_storage_events_and_hands_start_pipelines_too():
     trigger = resource(
         "azure-native:datafactory:Trigger", "t", ["pipeline-x"], properties={"type": "BlobEventsTrigger"}
     )
-    usage = {"factory": {"runs_by_event": 900, "runs_by_hand": 100}}
+    usage = {"factory": {"runs_by_event": 900, "runs_by_hand": 100, "triggers_run": True}}
     assert lines(pipeline, trigger, **usage) == {"activity runs": (1, 1)}
+    stopped = {"factory": {"runs_by_event": 900, "runs_by_hand": 100}}
+    assert lines(pipeline, trigger, **stopped) == {"activity runs": (0.1, 0.1)}
     window = resource(
         "azure-native:datafactory:Trigger", "w", ["pipeline-x"], properties={"type": "TumblingWindowTrigger"}
     )
-    assert refusal(pipeline, window) == "how often the trigger w fires is not known (type TumblingWindowTrigger)"
+    assert (
+        refusal(pipeline, window, factory={"triggers_run": True})
+        == "how often the trigger w fires is not known (type TumblingWindowTrigger)"
+    )
 
 
 def test_a_factory_is_looked_at():
@@ -485,3 +494,11 @@ def test_a_change_is_told_line_by_line():
         ("nat", "data", 0, 2.25),
     ]
     assert changes(after, after) == []
+
+
+def test_waiting_for_databricks_costs_more_in_a_managed_network():
+    pipeline = resource("azure-native:datafactory:Pipeline", "pipeline-x", activities=[{"type": "DatabricksJob"}])
+    runtime = resource("azure-native:datafactory:IntegrationRuntime", "r", properties={"type": "Managed"})
+    usage = {"factory": {"runs_by_hand": 8}, "jobs": {"minutes_a_run": {"default": 30}}}
+    assert lines(pipeline, runtime, **usage)["time of Databricks activities"] == (4, 4)
+    assert lines(pipeline, **usage)["time of Databricks activities"] == pytest.approx((4, 0.001))

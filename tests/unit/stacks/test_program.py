@@ -64,6 +64,9 @@ EVERYWHERE = {
     "pulumi:providers:kubernetes": 1,
 }
 PRIVATE = {
+    "azure-native:datafactory:IntegrationRuntime": 1,
+    "azure-native:datafactory:ManagedPrivateEndpoint": 2,
+    "azure-native:resources:Resource": 1,
     "azure-native:authorization:RoleAssignment": 6,
     "azure-native:network:NatGateway": 1,
     "azure-native:network:NetworkSecurityGroup": 1,
