@@ -70,7 +70,7 @@ RULES: Mapping[str, Rule] = {
     "network_security_group": Rule("nsg", 80, _NETWORK, _NETWORK_ACCEPTS),
     "nat_gateway": Rule("ng", 80, _NETWORK, _NETWORK_ACCEPTS),
     "public_ip": Rule("pip", 80, _NETWORK, _NETWORK_ACCEPTS),
-    "private_endpoint": Rule("pep", 40, _NETWORK, _NETWORK_ACCEPTS, 2),
+    "private_endpoint": Rule("pep", 64, _NETWORK, _NETWORK_ACCEPTS, 2),
     "log_workspace": Rule("log", 63, _HYPHENATED, "letters, digits and -, a letter or digit first and last", 4),
     "action_group": Rule("ag", 260, r"[^:<>+/&%\\?|]*[^:<>+/&%\\?|. ]", "no :<>+/&%\\?|, no blank or dot last"),
     "budget": Rule("budget", 63, r"[A-Za-z0-9_-]+", "letters, digits, _ and -"),
@@ -105,23 +105,24 @@ class Names:
     @property
     def suffix(self) -> str:
         """Six characters that differ between subscriptions, projects and stacks, and never change."""
-        return hashlib.sha256(f"{self.seed}/{self.project}/{self.stack}".encode()).hexdigest()[:6]
+        return _hash(self.seed, self.project, self.stack)
 
-    def of(self, kind: str) -> str:
+    def of(self, kind: str, *what: str) -> str:
         """The name of the resource of that kind: the given one, else one made of project and stack, cut to fit.
 
-        A cut name ends in the hash as well, so that two long names that begin alike stay apart.
+        `what` tells several of a kind apart. A cut name ends in a hash as well, so that two long names that begin alike
+        stay apart.
         """
-        if kind in self.given:
+        if kind in self.given and not what:
             return self.given[kind]
         if kind not in RULES:
             raise NamingError(f"names.{kind}: there is no such resource to name; there are {', '.join(sorted(RULES))}")
         rule = RULES[kind]
-        words = [rule.abbreviation, self.project, self.stack]
+        words = [rule.abbreviation, self.project, self.stack, *what]
         if rule.separator == "":
             words = [re.sub(r"[^a-z0-9]", "", word.lower()) for word in words]
         name = rule.separator.join(words)
-        tail = rule.separator + self.suffix
+        tail = rule.separator + _hash(self.seed, self.project, self.stack, *what)
         if rule.is_global or len(name) > rule.longest:
             name = name[: rule.longest - len(tail)].rstrip("-_") + tail
         return check(kind, name)
@@ -129,3 +130,7 @@ class Names:
     def guid(self, *logical: str) -> str:
         """A GUID made of logical names: the same on every machine and in every run."""
         return str(uuid.uuid5(NAMESPACE, "/".join((self.seed, self.project, self.stack, *logical))))
+
+
+def _hash(*parts: str) -> str:
+    return hashlib.sha256("/".join(parts).encode()).hexdigest()[:6]

@@ -45,7 +45,7 @@ class PrivateLink(pulumi.ComponentResource):
     def endpoint(self, name: str, group: str, target: Input[str], opts: ResourceOptions) -> pulumi.Resource:
         """Declares an endpoint that leads to `group` of a resource. Returns what to wait for until its name does."""
         ground = self._ground
-        own = f"{ground.names.of('private_endpoint')}-{name}"
+        own = ground.names.of("private_endpoint", name)
         endpoint = network.PrivateEndpoint(
             f"{name}-endpoint",
             private_endpoint_name=own,

@@ -68,6 +68,15 @@ def test_long_names_that_begin_alike_stay_apart():
     assert len(one) == len(other) == 63
 
 
+@given(stack=words, one=words, other=words)
+def test_several_of_a_kind_have_names_of_their_own_that_fit(stack, one, other):
+    names = Names("medallion", stack, "seed")
+    long = "databricks-workspace-browser-authentication-of-" + one
+    found = [names.of("private_endpoint", what) for what in (long, one, other)]
+    assert all(check("private_endpoint", name) for name in found)
+    assert len(set(found)) == len({long, one, other})
+
+
 def test_a_given_name_is_taken_as_it_is():
     names = Names("medallion", "dev", "seed", {"data_lake": "delogprocessingdatalake"})
     assert names.of("data_lake") == "delogprocessingdatalake"
