@@ -193,7 +193,7 @@ class Kubernetes(Package):
         if not server:
             raise CloudError("the simulated kubernetes provider needs `kubeconfig`: that of a simulated AKS cluster")
         for cluster in cloud.find(CLUSTER):
-            if cluster.computed["fqdn"] == server[1]:
+            if server[1] in (cluster.computed["fqdn"], cluster.computed.get("privateFQDN")):
                 return cluster
         raise CloudError(f"there is no simulated AKS cluster at https://{server[1]}")
 
