@@ -1,5 +1,7 @@
 """Which creates are killed."""
 
+import itertools
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -16,6 +18,6 @@ def test_points_are_spread_from_the_first_create_to_the_last() -> None:
 def test_there_are_as_many_points_as_asked_for_with_even_gaps(creates: int, points: int) -> None:
     numbers = spread(creates, points)
     assert len(numbers) == min(creates, points)
-    gaps = {after - before for before, after in zip(numbers, numbers[1:], strict=False)}
+    gaps = {after - before for before, after in itertools.pairwise(numbers)}
     assert max(gaps, default=0) - min(gaps, default=0) <= 1
     assert (numbers[0], numbers[-1]) == (1, creates)
