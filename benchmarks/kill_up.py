@@ -1,4 +1,4 @@
-"""Kills `up` before and after each create, and ups again: `python -m benchmarks.kill_up` prints a table.
+"""Kills `up` before and after creates, and ups again: `python -m benchmarks.kill_up [--stack S]` prints a table.
 
 With `--parallel 1`, the simulated provider kills the engine and itself with signal 9 just before, or just after, it
 commits the n-th create. The next `up` must end in the same state as an undisturbed one, in the stack and in the
@@ -18,7 +18,6 @@ from typing import Any
 
 from rich import box
 from rich.console import Console
-from rich.progress import track
 from rich.table import Table
 
 from benchmarks.platform import Platform, without
@@ -37,10 +36,10 @@ VOLATILE = {
 
 
 @contextmanager
-def platform() -> Iterator[Platform]:
+def platform(stack: str) -> Iterator[Platform]:
     """A platform that goes away with the block."""
     with tempfile.TemporaryDirectory(prefix="medallion-") as folder:
-        yield Platform(Path(folder).resolve() / "home")
+        yield Platform(Path(folder).resolve() / "home", stack=stack)
 
 
 def outcome(at: Platform) -> dict[str, Any]:
@@ -67,19 +66,19 @@ def _comparable(resource: dict[str, Any]) -> dict[str, Any]:
     return resource | changes
 
 
-def killed(number: int, kind: str) -> tuple[dict[str, Any], bool]:
+def killed(stack: str, number: int, kind: str) -> tuple[dict[str, Any], bool]:
     """The outcome after an `up` killed at that create and the next `up`; and whether the first was killed indeed."""
-    with platform() as at:
+    with platform(stack) as at:
         at.succeed("simulator.faults", "add", "--operation", "create", "--nth", str(number), "--kind", kind)
-        first = at.call("toolchain.stack", "up", "--stack", "local", "--parallel", "1")
+        first = at.call("toolchain.stack", "up", "--stack", stack, "--parallel", "1")
         at.succeed("simulator.faults", "clear")
         at.up()
         return outcome(at), first.returncode != 0
 
 
-def undisturbed() -> tuple[dict[str, Any], int]:
+def undisturbed(stack: str) -> tuple[dict[str, Any], int]:
     """The outcome of an `up` that nothing disturbs, and how many creates it takes."""
-    with platform() as at:
+    with platform(stack) as at:
         at.up("--parallel", "1")
         result = outcome(at)
         return result, sum(1 for item in result["stack"] if item["custom"] and ":providers:" not in item["type"])
@@ -96,30 +95,41 @@ def difference(expected: Any, found: Any, path: str = "") -> str:
     return next((text for step, left, right in pairs if (text := difference(left, right, step))), "")
 
 
+def spread(creates: int, points: int) -> list[int]:
+    """So many of the creates 1 … `creates`, evenly, the first and the last among them; all where there are fewer."""
+    count = min(points, creates)
+    return sorted({1 + round(i * (creates - 1) / max(1, count - 1)) for i in range(count)})
+
+
 def main() -> None:
-    """Enumerate all kill points, two at a time, and print what came of each kind."""
+    """Kill at each point, two at a time; print each as it ends, and then what came of each kind."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--every", type=int, default=1, help="only every N-th create")
-    step = parser.parse_args().every
+    parser.add_argument("--stack", default="local", help="the stack (default: local)")
+    parser.add_argument("--points", type=int, help="so many of the creates, spread evenly (default: every one)")
+    options = parser.parse_args()
     console = Console()
-    expected, creates = undisturbed()
-    points = [(number, kind) for number in range(1, creates + 1, step) for kind in KINDS]
+    expected, creates = undisturbed(options.stack)
+    numbers = spread(creates, options.points or creates)
+
+    def follow(point: tuple[int, str]) -> tuple[str, bool, str]:
+        number, kind = point
+        found, was_killed = killed(options.stack, number, kind)
+        text = difference(expected, found)
+        console.print(f"create {number}, {kind}: {text or 'same state'}", highlight=False)
+        return kind, was_killed, text
+
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        results = list(track(pool.map(lambda point: killed(*point), points), total=len(points), console=console))
-    table = Table(box=box.SIMPLE_HEAD, title=f"`up` killed at each of {creates} creates, then `up` again")
+        results = list(pool.map(follow, [(number, kind) for number in numbers for kind in KINDS]))
+    title = f"`up` of {options.stack} killed at {len(numbers)} of {creates} creates, then `up` again"
+    table = Table(box=box.SIMPLE_HEAD, title=title)
     for column in ("killed", "points", "was killed", "same state"):
         table.add_column(column, justify="left" if column == "killed" else "right")
-    wrong = []
     for kind in KINDS:
-        mine = [(point, *result) for point, result in zip(points, results, strict=True) if point[1] == kind]
-        differences = [(point, difference(expected, found)) for point, found, _ in mine]
-        wrong += [(point, text) for point, text in differences if text]
-        same = sum(1 for _, text in differences if not text)
-        table.add_row(kind, str(len(mine)), str(sum(1 for *_, was in mine if was)), str(same))
+        mine = [(was, text) for of, was, text in results if of == kind]
+        same = sum(1 for _, text in mine if not text)
+        table.add_row(kind, str(len(mine)), str(sum(1 for was, _ in mine if was)), str(same))
     console.print(table)
-    for (number, kind), text in wrong:
-        console.print(f"create {number}, {kind}: {text}")
-    raise SystemExit(bool(wrong))
+    raise SystemExit(any(text or not was for _, was, text in results))
 
 
 def _relocated(document: Any, home: str) -> Any:

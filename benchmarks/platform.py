@@ -14,19 +14,18 @@ from typing import Any
 from benchmarks.spark import SHORT
 from toolchain import paths
 
-STACK = "local"
-
 
 @dataclass(frozen=True)
 class Platform:
-    """The simulated stack `local` whose state lies in `home`, of the project in `root`."""
+    """A simulated stack whose state lies in `home`, of the project in `root`."""
 
     home: Path
     root: Path = paths.ROOT
+    stack: str = "local"
 
     def call(self, *command: str, **variables: str) -> subprocess.CompletedProcess:
         """Run a command of the project with this state folder; its output is captured."""
-        environment = os.environ | {"MEDALLION_HOME": str(self.home), "CLOUD": "simulated", "STACK": STACK}
+        environment = os.environ | {"MEDALLION_HOME": str(self.home), "CLOUD": "simulated", "STACK": self.stack}
         environment |= {"MEDALLION_DRIVER_OPTIONS": SHORT} | variables
         # the project's own folder stands before the installed one: it may be a copy
         environment["PYTHONPATH"] = os.pathsep.join(filter(None, [variables.get("PYTHONPATH"), str(self.root)]))
@@ -42,11 +41,11 @@ class Platform:
 
     def up(self, *options: str) -> str:
         """Stand the stack up."""
-        return self.succeed("toolchain.stack", "up", "--stack", STACK, *options)
+        return self.succeed("toolchain.stack", "up", "--stack", self.stack, *options)
 
     def resources(self) -> list[dict[str, Any]]:
         """The stack's state: resources as the engine exports them, by URN."""
-        export = json.loads(self.succeed("toolchain.stack", "export", "--stack", STACK))
+        export = json.loads(self.succeed("toolchain.stack", "export", "--stack", self.stack))
         return sorted(export["deployment"].get("resources", []), key=lambda resource: resource["urn"])
 
     def snapshot(self, into: Path) -> None:

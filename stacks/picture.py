@@ -1,6 +1,7 @@
-"""The pictures of `docs/architecture.md`, made from the program: `python -m stacks.picture EXPORT` renews the page.
+"""The pictures of README and architecture, made from the program: `python -m stacks.picture EXPORT` renews them.
 
-EXPORT is a stack's state (`python -m toolchain.stack export`). Pictures are Mermaid, which GitHub draws.
+EXPORT is the state of the stack `prod`, which has everything (`python -m toolchain.stack export --stack prod`).
+Pictures are Mermaid, which GitHub draws.
 """
 
 from __future__ import annotations
@@ -10,40 +11,80 @@ import re
 import sys
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from workloads.spec import Workload, discover
 
-PAGE = Path(__file__).resolve().parents[1] / "docs" / "architecture.md"
+ROOT = Path(__file__).resolve().parents[1]
+PAGES = (ROOT / "README.md", ROOT / "docs" / "architecture.md")
 STACK_TYPE = "pulumi:pulumi:Stack"
+PLACES = {"azure-native": "Azure", "databricks": "Databricks", "kubernetes": "Kubernetes"}
 
 
-def platform(resources: Iterable[Mapping[str, Any]]) -> str:
-    """A stack's components with what they declare, and who needs whom, as Mermaid."""
-    by_urn = {resource["urn"]: resource for resource in resources}
-    home = {urn: _component(urn, by_urn) for urn in by_urn}
-    contents: dict[str, Counter] = defaultdict(Counter)
-    arrows = set()
-    for urn, resource in by_urn.items():
-        owner = home[urn]
-        if owner is None or not resource.get("custom"):
-            continue
-        contents[owner][_kind(resource["type"])] += 1
-        provider = by_urn.get(resource.get("provider", "").rpartition("::")[0], {})
-        wanted = [*resource.get("dependencies", []), *provider.get("dependencies", [])]
-        needed = {home.get(other) for other in wanted} - {None, owner}
-        arrows |= {(other, owner) for other in needed}
+@dataclass(frozen=True)
+class Platform:
+    """A stack's components by name, each with its types of resources; arrows lead from what is needed to its users."""
+
+    contents: Mapping[str, Counter[str]]
+    arrows: frozenset[tuple[str, str]]
+
+    @classmethod
+    def of(cls, resources: Iterable[Mapping[str, Any]]) -> Platform:
+        """The components in a stack's state."""
+        by_urn = {resource["urn"]: resource for resource in resources}
+        home = {urn: _component(urn, by_urn) for urn in by_urn}
+        contents: dict[str, Counter[str]] = defaultdict(Counter)
+        arrows = set()
+        for urn, resource in by_urn.items():
+            owner = home[urn]
+            if owner is None or not resource.get("custom"):
+                continue
+            contents[owner][resource["type"]] += 1
+            provider = by_urn.get(resource.get("provider", "").rpartition("::")[0], {})
+            wanted = [*resource.get("dependencies", []), *provider.get("dependencies", [])]
+            arrows |= {(other, owner) for other in {home.get(need) for need in wanted} - {None, owner}}
+        return cls(dict(sorted(contents.items())), frozenset(arrow for arrow in arrows if not _implied(arrow, arrows)))
+
+    def place(self, name: str) -> str:
+        """Where most resources of a component live."""
+        providers = Counter[str]()
+        for type_, number in self.contents[name].items():
+            providers[type_.partition(":")[0]] += number
+        return PLACES[providers.most_common(1)[0][0]]
+
+
+def components(platform: Platform) -> str:
+    """Who needs whom, by the place where they live, and how many there are, as Markdown."""
     lines = ["flowchart LR"]
-    for owner in sorted(contents):
-        kinds = "<br/>".join(f"{n} × {kind}" if n > 1 else kind for kind, n in sorted(contents[owner].items()))
-        lines.append(f'  {_id(owner)}["<b>{owner}</b><br/>{kinds}"]')
-    shown = [arrow for arrow in sorted(arrows) if not _implied(arrow, arrows)]
-    return "\n".join([*lines, *(f"  {_id(a)} --> {_id(b)}" for a, b in shown)])
+    for place in PLACES.values():
+        lines.append(f"  subgraph {place}")
+        lines += [
+            f'    {_id(name)}["{name} · {types.total()}"]'
+            for name, types in platform.contents.items()
+            if platform.place(name) == place
+        ]
+        lines.append("  end")
+    lines += [f"  {_id(start)} --> {_id(end)}" for start, end in sorted(platform.arrows)]
+    number = sum(types.total() for types in platform.contents.values())
+    return f"{number} resources in {len(platform.contents)} components:\n\n{_mermaid(lines)}"
+
+
+def table(platform: Platform) -> str:
+    """What each component declares, as a table in Markdown."""
+    rows = ["| component | where | resources |", "| --- | --- | --- |"]
+    for name, types in platform.contents.items():
+        kinds = Counter[str]()
+        for type_, number in types.items():
+            kinds[_kind(type_)] += number
+        listed = ", ".join(f"{number} {kind}" if number > 1 else kind for kind, number in sorted(kinds.items()))
+        rows.append(f"| {name} | {platform.place(name)} | {listed} |")
+    return "\n".join(rows)
 
 
 def workload(declared: Workload) -> str:
-    """The tasks of a workload, and the tables that they read and write, as Mermaid."""
+    """The tasks of a workload, and the tables that they read and write, as Markdown."""
     lines = ["flowchart LR", f'  input[/"{declared.input_path}"/]']
     tasks = [task for job in declared.jobs for task in job.in_order()]
     tables = sorted({table for task in tasks for table in (*task.reads, *task.writes)})
@@ -55,25 +96,36 @@ def workload(declared: Workload) -> str:
         handed = {other.key for other in tasks if set(other.writes) & set(task.reads)}
         lines += [f"  {other} -.-> {task.key}" for other in task.depends_on if other not in handed]
     lines.append(f"  input --> {declared.job().in_order()[0].key}")
-    return "\n".join(lines)
+    return _mermaid(lines)
 
 
 def renew(page: str, pictures: Mapping[str, str]) -> str:
     """The page with its pictures replaced, each between `<!-- picture NAME -->` and `<!-- end -->`.
 
-    Raises ValueError where the page has no place for a picture.
+    Raises ValueError where there is no picture for a place.
     """
-    for name, picture in pictures.items():
-        place = re.compile(rf"(<!-- picture {re.escape(name)} -->\n).*?(<!-- end -->)", re.DOTALL)
-        if not place.search(page):
-            raise ValueError(f"the page has no place `<!-- picture {name} -->` … `<!-- end -->`")
-        page = place.sub(lambda match, text=picture: f"{match[1]}```mermaid\n{text}\n```\n{match[2]}", page)
-    return page
+
+    def drawn(place: re.Match[str]) -> str:
+        if place["name"] not in pictures:
+            raise ValueError(f"there is no picture {place['name']!r}; there are {', '.join(sorted(pictures))}")
+        return f"{place['start']}{pictures[place['name']]}\n{place['end']}"
+
+    form = r"(?P<start><!-- picture (?P<name>[\w-]+) -->\n).*?(?P<end><!-- end -->)"
+    return re.sub(form, drawn, page, flags=re.DOTALL)
 
 
 def pictures(resources: Iterable[Mapping[str, Any]]) -> dict[str, str]:
-    """All pictures of the page by name: the platform, and each workload."""
-    return {"platform": platform(resources)} | {declared.name: workload(declared) for declared in discover()}
+    """All pictures by name: the components and their contents, and each workload."""
+    platform = Platform.of(resources)
+    drawn = {declared.name: workload(declared) for declared in discover()}
+    return {"components": components(platform), "contents": table(platform)} | drawn
+
+
+def outdated(resources: Iterable[Mapping[str, Any]]) -> dict[Path, str]:
+    """The pages whose pictures are not those of a stack's state, with the text that they should have."""
+    drawn = pictures(resources)
+    renewed = {page: renew(page.read_text(encoding="utf-8"), drawn) for page in PAGES}
+    return {page: text for page, text in renewed.items() if text != page.read_text(encoding="utf-8")}
 
 
 def _component(urn: str, by_urn: Mapping[str, Mapping[str, Any]]) -> str | None:
@@ -88,6 +140,10 @@ def _component(urn: str, by_urn: Mapping[str, Mapping[str, Any]]) -> str | None:
 
 def _kind(type_: str) -> str:
     return type_.rpartition(":")[2].rpartition("/")[2]
+
+
+def _mermaid(lines: Iterable[str]) -> str:
+    return "\n".join(["```mermaid", *lines, "```"])
 
 
 def _id(name: str) -> str:
@@ -109,10 +165,10 @@ def _implied(arrow: tuple[str, str], arrows: set[tuple[str, str]]) -> bool:
 
 
 def main() -> None:
-    """Renew the pictures of the page."""
+    """Renew the pictures of the pages."""
     export = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
-    page = renew(PAGE.read_text(encoding="utf-8"), pictures(export["deployment"]["resources"]))
-    PAGE.write_text(page, encoding="utf-8")
+    for page, text in outdated(export["deployment"]["resources"]).items():
+        page.write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":

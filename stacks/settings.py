@@ -215,7 +215,7 @@ class Existing(Section):
 class Settings(Section):
     """All settings of a stack."""
 
-    location: Region
+    location: Region = Field(description="the Azure region, as `az account list-locations` names it")
     protect: bool = Field(default=False, description="refuse to delete the data lake and what governs it")
     github_repository: Annotated[str, StringConstraints(pattern=r"^[\w.@-]+/[\w.:@-]+$")] | None = Field(
         default=None,

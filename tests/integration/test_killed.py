@@ -1,15 +1,18 @@
 """Killed at a point, then run again: a sample of what `benchmarks/kill_up.py` and `kill_job.py` enumerate."""
 
+import functools
+
 import pytest
 
 from benchmarks import kill_job, kill_up
 
 CREATES = [
-    (1, "kill-before-commit"),
-    (1, "kill-after-commit"),
-    (30, "kill-before-commit"),
-    (30, "kill-after-commit"),
-    (60, "kill-after-commit"),
+    ("local", 1, "kill-before-commit"),
+    ("local", 1, "kill-after-commit"),
+    ("local", 60, "kill-after-commit"),
+    # protected, private, with locks
+    ("prod", 30, "kill-before-commit"),
+    ("prod", 100, "kill-after-commit"),
 ]
 # A table in the middle of bronze, the model, the last write of all.
 SHARE_OF_WRITES = (0.15, 0.65, 1.0)
@@ -17,15 +20,15 @@ SHARE_OF_WRITES = (0.15, 0.65, 1.0)
 
 @pytest.fixture(scope="module")
 def undisturbed():
-    return kill_up.undisturbed()
+    return functools.cache(kill_up.undisturbed)
 
 
 @pytest.mark.engine
-@pytest.mark.parametrize(("number", "kind"), CREATES)
-def test_an_up_after_a_killed_one_ends_in_the_same_state(undisturbed, number, kind):
-    expected, creates = undisturbed
+@pytest.mark.parametrize(("stack", "number", "kind"), CREATES)
+def test_an_up_after_a_killed_one_ends_in_the_same_state(undisturbed, stack, number, kind):
+    expected, creates = undisturbed(stack)
     assert creates >= number
-    found, was_killed = kill_up.killed(number, kind)
+    found, was_killed = kill_up.killed(stack, number, kind)
     assert was_killed
     assert kill_up.difference(expected, found) == ""
 

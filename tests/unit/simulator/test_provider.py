@@ -102,8 +102,12 @@ def azure() -> Engine:
 @pytest.fixture
 def kubernetes(azure) -> Engine:
     """The provider of a cluster in an otherwise empty cloud."""
+    return provider_of_cluster(azure, AKS)
+
+
+def provider_of_cluster(azure: Engine, aks: dict) -> Engine:
     azure.create(GROUP, RG)
-    azure.create(CLUSTER, AKS)
+    azure.create(CLUSTER, aks)
     (cluster,) = resources(CLUSTER)
     engine = Engine("kubernetes")
     settings = to_struct({"kubeconfig": kubeconfig(cluster)})
@@ -243,6 +247,13 @@ def test_the_api_server_refuses(kubernetes, type_, name, more, message):
     with pytest.raises(RefusedError) as refused:
         kubernetes.create(type_, {**thing(type_, name), **more})
     assert message in str(refused.value)
+
+
+def test_a_private_cluster_answers_at_its_private_address(azure):
+    access = {"enablePrivateCluster": True, "privateDNSZone": "system"}
+    inside = provider_of_cluster(azure, {**AKS, "apiServerAccessProfile": access})
+    assert ".privatelink." in inside.provider.package.config["kubeconfig"]
+    assert inside.create(NAMESPACE, thing(NAMESPACE, "monitoring"))[0] == "monitoring"
 
 
 def test_a_namespace_holds_its_objects(kubernetes):

@@ -29,14 +29,29 @@ def test_components_show_what_they_declare_and_whom_they_need():
     work = resource(
         "databricks:index/job:Job", "j", job["urn"], provider=f"{provider['urn']}::id", dependencies=[rg["urn"]]
     )
-    drawn = picture.platform([group, lake, job, rg, account, *boxes, provider, work])
-    assert drawn.splitlines() == [
+    platform = picture.Platform.of([group, lake, job, rg, account, *boxes, provider, work])
+    assert picture.components(platform).splitlines() == [
+        "5 resources in 3 components:",
+        "",
+        "```mermaid",
         "flowchart LR",
-        '  group["<b>group</b><br/>ResourceGroup"]',
-        '  job["<b>job</b><br/>Job"]',
-        '  lake["<b>lake</b><br/>2 × BlobContainer<br/>StorageAccount"]',
+        "  subgraph Azure",
+        '    group["group · 1"]',
+        '    lake["lake · 3"]',
+        "  end",
+        "  subgraph Databricks",
+        '    job["job · 1"]',
+        "  end",
+        "  subgraph Kubernetes",
+        "  end",
         "  group --> lake",
         "  lake --> job",
+        "```",
+    ]
+    assert picture.table(platform).splitlines()[2:] == [
+        "| group | Azure | ResourceGroup |",
+        "| job | Databricks | Job |",
+        "| lake | Azure | 2 BlobContainer, StorageAccount |",
     ]
 
 
@@ -47,13 +62,15 @@ def test_a_workload_shows_tasks_and_tables():
     assert "  train -.-> score" in drawn
 
 
-def test_a_page_without_a_place_is_named():
-    with pytest.raises(ValueError, match="no place `<!-- picture lake -->`"):
-        picture.renew("# Page\n", {"lake": "flowchart LR"})
+def test_a_place_without_a_picture_is_named():
+    with pytest.raises(ValueError, match="there is no picture 'lake'; there are a"):
+        picture.renew("<!-- picture lake -->\n<!-- end -->\n", {"a": "flowchart LR"})
 
 
 def test_a_picture_is_replaced_where_it_stands():
-    page = "before\n<!-- picture a -->\nold\n<!-- end -->\nafter\n"
-    once = picture.renew(page, {"a": "flowchart LR"})
-    assert once == "before\n<!-- picture a -->\n```mermaid\nflowchart LR\n```\n<!-- end -->\nafter\n"
-    assert picture.renew(once, {"a": "flowchart LR"}) == once
+    page = "before\n<!-- picture a -->\nold\n<!-- end -->\nbetween\n<!-- picture b -->\n<!-- end -->\nafter\n"
+    once = picture.renew(page, {"a": "new", "b": "other"})
+    assert once == (
+        "before\n<!-- picture a -->\nnew\n<!-- end -->\nbetween\n<!-- picture b -->\nother\n<!-- end -->\nafter\n"
+    )
+    assert picture.renew(once, {"a": "new", "b": "other"}) == once

@@ -33,4 +33,5 @@ def simulated_stack(tmp_path: Path, script: Script) -> Engine:
     (state / "local.json").write_text("{}", encoding="utf-8")
     executable = script("pulumi", f'printf "%s\\n" "$*" >> "{tmp_path}/calls"')
     settings = home / "stacks" / "Pulumi.local.yaml"
-    return Engine("local", "simulated", home, executable, settings, {"PATH": "/usr/bin:/bin"})
+    environment = {"PATH": "/usr/bin:/bin", "PULUMI_HOME": str(tmp_path / "pulumi-home")}
+    return Engine("local", "simulated", home, executable, settings, environment)

@@ -43,7 +43,7 @@ def test_the_simulated_cloud_hears_nothing_of_the_users_own_pulumi(tmp_path: Pat
         "MEDALLION_HOME": str(home),
         "CLOUD": "simulated",
         "PULUMI_HOME": str(paths.tools() / "pulumi-home"),
-        "PULUMI_BACKEND_URL": f"file://{home}/state",
+        "PULUMI_BACKEND_URL": f"file://{home}/state?metadata=skip",
         "PULUMI_CONFIG_PASSPHRASE_FILE": str(home / "passphrase"),
         "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
         "PULUMI_DEBUG_COMMANDS": "true",
@@ -105,6 +105,15 @@ def test_a_new_stack_is_prepared_without_a_touch_to_tracked_files(
     assert calls == "stack init --no-select --non-interactive --stack local\n"
     prepare(simulated_stack)
     assert passphrase.read_text(encoding="ascii") == secret
+
+
+def test_the_engine_has_no_place_for_logs_even_where_it_had_one(simulated_stack: Engine, tmp_path: Path) -> None:
+    logs = tmp_path / "pulumi-home" / "logs"
+    logs.mkdir(parents=True)
+    (logs / "organization+medallion+local.log").write_bytes(b"old")
+    prepare(simulated_stack)
+    prepare(simulated_stack)
+    assert logs.read_bytes() == b""
 
 
 def test_the_state_folder_is_given_absolutely(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
