@@ -46,7 +46,25 @@ class Engine:
 
     def call(self, *arguments: str) -> int:
         """Run a command for a person to watch; returns its exit code."""
-        process = subprocess.Popen(self.command(*arguments), cwd=paths.ROOT, env=self.environment)
+        return self._watch(self.command(*arguments), self.environment)
+
+    def plain(self, *arguments: str) -> int:
+        """Run a command of Pulumi's as a person wrote it, on the stack, with its settings file and the policies.
+
+        A simulated stack is not asked about. All this is given by variables, which a command without such an option
+        does not read. Source: https://www.pulumi.com/docs/iac/cli/environment-variables/
+        """
+        options = {
+            "PULUMI_STACK": self.stack,
+            "PULUMI_OPTION_CONFIG_FILE": str(self.settings),
+            "PULUMI_OPTION_POLICY_PACK": "policies",
+        }
+        if self.is_simulated and "--preview-only" not in arguments:
+            options |= {"PULUMI_OPTION_YES": "true", "PULUMI_OPTION_SKIP_PREVIEW": "true"}
+        return self._watch([str(self.executable), *arguments], {**self.environment, **options})
+
+    def _watch(self, command: Sequence[str], environment: Mapping[str, str]) -> int:
+        process = subprocess.Popen(command, cwd=paths.ROOT, env=environment)
         while True:
             try:
                 return process.wait()

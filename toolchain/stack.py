@@ -1,7 +1,8 @@
 """`python -m toolchain.stack ACTION --stack STACK [--cloud CLOUD]`: the only caller of the Pulumi engine.
 
 up, preview, refresh and down are the engine's own operations (down destroys); outputs and export print JSON; recover
-puts right what a killed operation left behind, and asks before each step.
+puts right what a killed operation left behind, and asks before each step; `pulumi … -- ARGUMENTS` is any other command
+of Pulumi's, on that stack.
 """
 
 import argparse
@@ -32,8 +33,12 @@ def parser() -> argparse.ArgumentParser:
     arguments = argparse.ArgumentParser(
         prog="python -m toolchain.stack", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    arguments.add_argument("action", choices=[*VERBS, "outputs", "export", "recover"])
-    arguments.add_argument("--stack", default="local", help=f"one of {', '.join(STACKS)} (default: local)")
+    arguments.add_argument("action", choices=[*VERBS, "outputs", "export", "recover", "pulumi"])
+    arguments.add_argument(
+        "--stack",
+        default=os.environ.get("STACK") or "local",
+        help=f"one of {', '.join(STACKS)} (default: STACK of the environment, else local)",
+    )
     arguments.add_argument(
         "--cloud",
         default=os.environ.get("CLOUD") or "simulated",
@@ -44,6 +49,13 @@ def parser() -> argparse.ArgumentParser:
     arguments.add_argument("--expect-no-changes", action="store_true", help="fail where anything would change")
     arguments.add_argument("--yes", action="store_true", help="do not ask (a simulated stack never asks)")
     return arguments
+
+
+def split(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Our own arguments, and those after `--`, which are Pulumi's."""
+    words = list(arguments)
+    end = words.index("--") if "--" in words else len(words)
+    return words[:end], words[end + 1 :]
 
 
 def operation(target: Engine, options: argparse.Namespace) -> list[str]:
@@ -155,7 +167,10 @@ def recover(target: Engine, say: Callable[[str], None]) -> int:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Do what the command line says; returns the exit code."""
-    options = parser().parse_args(arguments)
+    own, passed = split(sys.argv[1:] if arguments is None else arguments)
+    options = parser().parse_args(own)
+    if passed and options.action != "pulumi":
+        parser().error(f"what stands after -- is for the action pulumi, not for {options.action}")
     target = engine(options.stack, options.cloud)
     if target.is_simulated:
         prepare(target)
@@ -170,6 +185,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.action == "export":
         print(target.capture("stack", "export"), end="")
         return 0
+    if options.action == "pulumi":
+        if target.is_simulated:
+            print(f"simulated cloud, stack {target.stack}; no Azure subscription is used", file=sys.stderr, flush=True)
+        return target.plain(*passed)
     if options.action == "recover":
         return recover(target, say)
     return operate(target, options, say)

@@ -79,6 +79,59 @@ def test_the_engines_failure_is_the_commands(simulated_stack: Engine, script: Sc
     assert stack.operate(simulated_stack, options("up"), lambda _: None) == 3
 
 
+def test_any_command_of_pulumis_reaches_a_stack_with_its_settings_and_policies(
+    simulated_stack: Engine, script: Script, tmp_path: Path
+) -> None:
+    script("pulumi", f'printf "%s\\n" "$@" > "{tmp_path}/calls"; env > "{tmp_path}/environment"; exit 3')
+    assert simulated_stack.plain("state", "delete", "urn:a$b::c d") == 3
+    assert (tmp_path / "calls").read_text(encoding="utf-8").splitlines() == ["state", "delete", "urn:a$b::c d"]
+    given = set((tmp_path / "environment").read_text(encoding="utf-8").splitlines())
+    assert given >= {
+        "PULUMI_STACK=local",
+        f"PULUMI_OPTION_CONFIG_FILE={simulated_stack.settings}",
+        "PULUMI_OPTION_POLICY_PACK=policies",
+        "PULUMI_OPTION_YES=true",
+        "PULUMI_OPTION_SKIP_PREVIEW=true",
+    }
+
+
+@pytest.mark.parametrize(
+    ("cloud", "arguments"), [("azure", ["up"]), ("azure", ["import"]), ("simulated", ["refresh", "--preview-only"])]
+)
+def test_azure_asks_and_shows_first_and_what_only_shows_is_not_told_yes(
+    script: Script, tmp_path: Path, cloud: str, arguments: list[str]
+) -> None:
+    executable = script("pulumi", f'env > "{tmp_path}/environment"')
+    target = Engine("dev", cloud, tmp_path, executable, tmp_path / "Pulumi.dev.yaml", {"PATH": "/usr/bin:/bin"})
+    assert target.plain(*arguments) == 0
+    given = (tmp_path / "environment").read_text(encoding="utf-8")
+    assert "PULUMI_STACK=dev\n" in given
+    assert "PULUMI_OPTION_YES" not in given
+    assert "PULUMI_OPTION_SKIP_PREVIEW" not in given
+
+
+def test_what_stands_after_two_dashes_is_pulumis() -> None:
+    assert stack.split(["pulumi", "--stack", "dev", "--", "up", "--stack", "--"]) == (
+        ["pulumi", "--stack", "dev"],
+        ["up", "--stack", "--"],
+    )
+    assert stack.split(["up"]) == (["up"], [])
+
+
+def test_arguments_for_pulumi_are_refused_where_they_would_be_lost(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        stack.main(["up", "--", "--replace", "urn"])
+    assert "what stands after -- is for the action pulumi, not for up" in capsys.readouterr().err
+
+
+def test_the_stack_is_that_of_the_environment_where_none_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STACK", "staging")
+    assert options("preview").stack == "staging"
+    assert options("preview", "--stack", "dev").stack == "dev"
+    monkeypatch.delenv("STACK")
+    assert options("preview").stack == "local"
+
+
 @pytest.mark.parametrize("action", ["up", "down"])
 def test_a_killed_engine_is_one_clear_error(simulated_stack: Engine, script: Script, action: str) -> None:
     script("pulumi", "kill -9 $$")
