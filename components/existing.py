@@ -27,7 +27,7 @@ def look_up(what: str, name: str, owner: str, get: Callable[[], Found]) -> Found
         raise ExistingError(f"existing.{what}: {name!r} cannot be used: {reason}") from None
     if (getattr(found, "tags", None) or {}).get(OWNER_TAG) == owner:
         raise ExistingError(
-            f"existing.{what}: this stack created {name!r} itself and would delete it; hand it over first"
-            f" (another {OWNER_TAG!r} tag, and `pulumi state delete`)"
+            f"existing.{what}: this stack created {name!r} itself and would delete it; hand it over first, by the"
+            " setting `handover` (docs/how-to/change-what-stands.md)"
         )
     return found

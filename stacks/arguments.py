@@ -27,8 +27,9 @@ ROOT = Path(__file__).resolve().parents[1]
 
 
 def tags(settings: Settings, stack: str) -> dict[str, str]:
-    """The tags of every resource: the settings' own, and ours, which they cannot replace."""
-    return {**settings.tags, "environment": stack, "project": PROJECT, OWNER_TAG: owner(PROJECT, stack)}
+    """The tags of every resource: the settings' own, and ours, which they cannot replace; its owner may change."""
+    owned_by = settings.handover or owner(PROJECT, stack)
+    return {**settings.tags, "environment": stack, "project": PROJECT, OWNER_TAG: owned_by}
 
 
 def network(settings: Settings) -> NetworkArgs:

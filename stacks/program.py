@@ -17,7 +17,7 @@ from components.runtimes import UnknownRuntimeError
 from components.schedules import ScheduleError
 from components.vm_sizes import AksError
 from components.workload_wheel import WorkloadWheel
-from stacks import arguments, foundation, pods
+from stacks import arguments, foundation, handover, pods
 from stacks.foundation import Platform
 from stacks.outputs import Outputs
 from stacks.place import Place
@@ -50,6 +50,8 @@ def declare(settings: Settings, place: Place, workloads: tuple[Workload, ...]) -
     catalog = settings.existing.catalog or f"{PROJECT}_{place.stack}"
     job_args, wheel = arguments.job(settings, catalog), arguments.wheel()
     recurrences = arguments.recurrences(workloads)
+    if settings.handover:
+        handover.keep()
     of = foundation.declare(settings, place, catalog, workloads)
 
     uploaded = WorkloadWheel("wheel", wheel, folder=f"/Volumes/{catalog}/models/files/wheels", opts=of.databricks)

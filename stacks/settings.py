@@ -235,6 +235,9 @@ class Settings(Section):
     tags: dict[str, str] = Field(default={}, description="further tags of every resource")
     names: dict[str, str] = Field(default={}, description="kind of resource → its name, instead of a generated one")
     existing: Existing = Existing()
+    handover: str | None = Field(
+        default=None, description="who takes over what this stack created: the new value of its owner tag"
+    )
     usage: Usage = Field(default=Usage(), description="what `medallion cost` assumes; changes no resource")
 
     @model_validator(mode="after")

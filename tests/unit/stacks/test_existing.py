@@ -117,8 +117,8 @@ def test_what_is_not_there_is_one_line_before_anything_is_declared(engine, recor
 def test_what_this_stack_created_is_refused(engine, record, own):
     message = refusal(engine, record, facts(**{own: {"managed-by": "pulumi-medallion-dev"}}))
     assert message == (
-        f"existing.{own}: this stack created {EXISTING[own]!r} itself and would delete it; hand it over first"
-        " (another 'managed-by' tag, and `pulumi state delete`)"
+        f"existing.{own}: this stack created {EXISTING[own]!r} itself and would delete it; hand it over first, by the"
+        " setting `handover` (docs/how-to/change-what-stands.md)"
     )
 
 

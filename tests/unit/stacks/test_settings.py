@@ -53,8 +53,8 @@ def test_the_file_of_every_stack_is_good(project_root):
         (
             {"loction": "eastus"},
             "medallion:loction: there is no such setting; known here are administrators, aks, container_registry,"
-            " data_factory, databricks, existing, github_repository, key_vault, lake, location, monitoring, names,"
-            " network, protect, tags, usage, validation",
+            " data_factory, databricks, existing, github_repository, handover, key_vault, lake, location, monitoring,"
+            " names, network, protect, tags, usage, validation",
         ),
         (
             {"databricks": DATABRICKS + ', "worker": 3}'},
