@@ -230,6 +230,12 @@ def test_storage_events_and_hands_start_pipelines_too():
     )
 
 
+def test_waiting_for_databricks_costs_more_in_a_managed_network():
+    pipeline = resource("azure-native:datafactory:Pipeline", "x", activities=[{"type": "DatabricksJob"}])
+    managed, usage = resource("azure-native:datafactory:IntegrationRuntime", "r"), {"factory": {"runs_by_hand": 8}}
+    assert lines(pipeline, managed, **usage)["time of Databricks activities"] == (2, 2)
+
+
 def test_a_factory_is_looked_at():
     usage = {"factory": {"entities": 50_000, "monitoring_records": 100_000}}
     assert lines(resource("azure-native:datafactory:Factory"), **usage) == {
@@ -494,11 +500,3 @@ def test_a_change_is_told_line_by_line():
         ("nat", "data", 0, 2.25),
     ]
     assert changes(after, after) == []
-
-
-def test_waiting_for_databricks_costs_more_in_a_managed_network():
-    pipeline = resource("azure-native:datafactory:Pipeline", "pipeline-x", activities=[{"type": "DatabricksJob"}])
-    runtime = resource("azure-native:datafactory:IntegrationRuntime", "r", properties={"type": "Managed"})
-    usage = {"factory": {"runs_by_hand": 8}, "jobs": {"minutes_a_run": {"default": 30}}}
-    assert lines(pipeline, runtime, **usage)["time of Databricks activities"] == (4, 4)
-    assert lines(pipeline, **usage)["time of Databricks activities"] == pytest.approx((4, 0.001))
