@@ -219,15 +219,12 @@ def test_storage_events_and_hands_start_pipelines_too():
     )
     usage = {"factory": {"runs_by_event": 900, "runs_by_hand": 100, "triggers_run": True}}
     assert lines(pipeline, trigger, **usage) == {"activity runs": (1, 1)}
-    stopped = {"factory": {"runs_by_event": 900, "runs_by_hand": 100}}
-    assert lines(pipeline, trigger, **stopped) == {"activity runs": (0.1, 0.1)}
+    assert lines(pipeline, trigger, factory={"runs_by_hand": 100}) == {"activity runs": (0.1, 0.1)}
     window = resource(
         "azure-native:datafactory:Trigger", "w", ["pipeline-x"], properties={"type": "TumblingWindowTrigger"}
     )
-    assert (
-        refusal(pipeline, window, factory={"triggers_run": True})
-        == "how often the trigger w fires is not known (type TumblingWindowTrigger)"
-    )
+    why = "how often the trigger w fires is not known (type TumblingWindowTrigger)"
+    assert refusal(pipeline, window, factory={"triggers_run": True}) == why
 
 
 def test_waiting_for_databricks_costs_more_in_a_managed_network():
