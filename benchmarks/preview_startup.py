@@ -30,11 +30,22 @@ import pulumi_kubernetes as kubernetes
 # The SDK loads a module when it is first used: these are the ones that the platform uses.
 used = (
     azure.authorization.RoleAssignment,
+    azure.consumption.Budget,
+    azure.containerregistry.Registry,
     azure.containerservice.ManagedCluster,
     azure.databricks.Workspace,
     azure.datafactory.Factory,
+    azure.keyvault.Vault,
     azure.managedidentity.UserAssignedIdentity,
+    azure.monitor.ActionGroup,
+    azure.network.VirtualNetwork,
+    azure.operationalinsights.Workspace,
+    azure.privatedns.PrivateZone,
     azure.storage.StorageAccount,
+    kubernetes.apps.v1.Deployment,
+    kubernetes.batch.v1.CronJob,
+    kubernetes.core.v1.Namespace,
+    kubernetes.networking.v1.NetworkPolicy,
 )
 azure.resources.ResourceGroup("bare", resource_group_name="bare", location="westeurope")
 databricks.Provider("databricks", host="https://adb-1.1.azuredatabricks.net", auth_type="azure-cli")
