@@ -118,7 +118,12 @@ class AksCluster(pulumi.ComponentResource):
                 "load_balancer_sku": "standard",
             },
             tags=site.tags,
-            opts=ResourceOptions(parent=self, depends_on=in_place, ignore_changes=["agentPoolProfiles[0].count"]),
+            opts=ResourceOptions(
+                parent=self,
+                depends_on=in_place,
+                ignore_changes=["agentPoolProfiles[0].count"],
+                delete_before_replace=True,  # its name is taken as long as it is there, also by `pulumi up --replace`
+            ),
         )
         roles = grant_all(
             site,

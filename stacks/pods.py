@@ -25,9 +25,13 @@ def declare(
     catalog: str,
 ) -> dict[str, str]:
     """Declares the pods and what they need. Returns the stack's outputs that are about them."""
-    inside = ResourceOptions(provider=provider("kubernetes", of.cluster))
+    cluster = provider("kubernetes", of.cluster)
+    # What stands in a cluster of ours goes with it. Pulumi 3.250 cannot delete it one by one where the cluster is
+    # replaced: it has closed the provider by then (https://github.com/pulumi/pulumi/issues/14650).
+    goes_with = None if settings.existing.aks_cluster else cluster
+    inside = ResourceOptions(provider=cluster, deleted_with=goes_with)
     namespace = Namespace("namespace", namespace=f"{PROJECT}-{stack}", opts=inside)
-    inside = ResourceOptions(provider=inside.provider, depends_on=[namespace])
+    inside = ResourceOptions(provider=cluster, deleted_with=goes_with, depends_on=[namespace])
     prometheus = Prometheus("prometheus", namespace=namespace.name, rules=alerts.rules(workloads), opts=inside)
     dashboards = Grafana(
         "grafana",
