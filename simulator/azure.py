@@ -66,6 +66,10 @@ class Azure(Package):
 
     name = "azure-native"
     kinds = {kind.type: kind for kind in KINDS}  # noqa: RUF012 - a constant table
+    # three times, after 20, 60 and 120 seconds (or as Azure says), and its form of Azure's answer:
+    # https://github.com/pulumi/pulumi-azure-native/blob/master/provider/pkg/azure/client_azcore.go
+    retries = 3
+    throttled = 'Status=429 Code="TooManyRequests" Message="The request is being throttled. Please try again later."'
 
     @property
     def subscription(self) -> str:

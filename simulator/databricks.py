@@ -229,6 +229,10 @@ class Databricks(Package):
 
     name = "databricks"
     kinds = {kind.type: kind for kind in KINDS}  # noqa: RUF012 - a constant table
+    # for five minutes, after 1, 2, … 10, 10, … seconds and a bit (`backoff`), and its words (`TooManyRequests`):
+    # https://github.com/databricks/databricks-sdk-go/blob/main/retries/retries.go, …/apierr/errors.go
+    retries = 33
+    throttled = "Current request has to be retried"
 
     def scope(self, cloud: Cloud, kind: Kind) -> str:
         host = re.sub(r"^https?://|/.*$", "", self.config.get("host") or "")

@@ -12,17 +12,23 @@ from typing import Literal, get_args
 from simulator.state import CloudError, cloud
 
 Operation = Literal["create", "update", "delete", "read"]
-FaultKind = Literal["fail", "throttle", "slow", "kill-before-commit", "kill-after-commit"]
+FaultKind = Literal["fail", "throttle", "throttle-on", "slow", "kill-before-commit", "kill-after-commit"]
 
 SLOW_SECONDS = 3.0
+RETRY_AFTER = 0.02  # seconds; a real cloud says one or more
 COLUMNS = ("operation", "type_pattern", "nth", "kind", "seen")
+
+
+class ThrottledError(CloudError):
+    """The cloud has had too many requests, and answers with status 429: ask again later."""
 
 
 def schedule_fault(operation: Operation, type_pattern: str, nth: int, kind: FaultKind) -> None:
     """Let the nth operation on a matching type, counted from now, go wrong.
 
-    `throttle` refuses with status 429, `slow` takes seconds longer, `kill-…` ends engine and provider with SIGKILL just
-    before or after the operation is committed.
+    `fail` refuses it, `throttle` refuses it with status 429, `throttle-on` this and all further ones until the faults
+    are cleared, `slow` takes seconds longer, `kill-…` ends engine and provider with SIGKILL just before or after the
+    operation is committed. What a provider asks again because it was throttled counts as an operation.
     """
     columns = "operation, type_pattern, nth, kind"
     with cloud() as now:
@@ -32,7 +38,7 @@ def schedule_fault(operation: Operation, type_pattern: str, nth: int, kind: Faul
 def take(operation: Operation, type_: str) -> FaultKind | None:
     """Count an operation for the scheduled faults, and suffer the one that is due, if any.
 
-    Raises CloudError for `fail` and `throttle`, waits for `slow`; the `kill-…` kinds are left to the caller.
+    Raises CloudError for `fail` and ThrottledError for `throttle…`, waits for `slow`; `kill-…` is left to the caller.
     """
     due: FaultKind | None = None
     with cloud() as now:
@@ -41,11 +47,11 @@ def take(operation: Operation, type_: str) -> FaultKind | None:
         ):
             if fnmatch.fnmatchcase(type_, pattern):
                 now.execute("UPDATE faults SET seen = ? WHERE number = ?", seen + 1, number)
-                due = kind if seen + 1 == nth else due
+                due = kind if seen + 1 == nth or (seen >= nth and kind == "throttle-on") else due
     if due == "fail":
-        raise CloudError(f"scheduled fault (simulated): the {operation} of {type_} failed with status 500")
-    if due == "throttle":
-        raise CloudError(f'scheduled fault (simulated): Status=429 Code="TooManyRequests" ({operation} of {type_})')
+        raise CloudError(f"scheduled fault (simulated): the cloud refuses the {operation} of {type_}")
+    if due in ("throttle", "throttle-on"):
+        raise ThrottledError(f"scheduled fault (simulated): status 429 ({operation} of {type_})")
     if due == "slow":
         time.sleep(SLOW_SECONDS)
     return due

@@ -60,6 +60,8 @@ class Package:
 
     name: str
     kinds: Mapping[str, Kind]
+    retries: int  # how often the real provider asks again where the cloud throttles it
+    throttled: str  # what it says when that was of no use
 
     def __init__(self, config: Mapping[str, Any]) -> None:
         self.config = config

@@ -180,6 +180,9 @@ class Kubernetes(Package):
 
     name = "kubernetes"
     kinds = {kind.type: kind for kind in KINDS}  # noqa: RUF012 - a constant table
+    # https://github.com/kubernetes/client-go/blob/master/rest/request.go (`maxRetries`), and the words of apimachinery
+    retries = 10
+    throttled = "the server has received too many requests and has asked us to try again later"
 
     def unknown_before_create(self, kind: Kind) -> frozenset[str]:
         return frozenset(kind.computed)

@@ -68,7 +68,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
 
     def _operate(self, operation: faults.Operation, type_: str, work: Callable[[Cloud], T]) -> T:
         """Do one operation of the cloud, with the fault that is scheduled for it."""
-        fault = faults.take(operation, type_)
+        fault = self._fault(operation, type_)
         with state.cloud() as cloud:
             result = work(cloud)
             if fault == "kill-before-commit":
@@ -76,6 +76,18 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         if fault == "kill-after-commit":
             faults.kill()
         return result
+
+    def _fault(self, operation: faults.Operation, type_: str) -> faults.FaultKind | None:
+        """The fault scheduled for an operation. While the cloud throttles, it is asked as often as the real one is."""
+        for _ in range(self.package.retries):
+            try:
+                return faults.take(operation, type_)
+            except faults.ThrottledError:
+                time.sleep(faults.RETRY_AFTER)
+        try:
+            return faults.take(operation, type_)
+        except faults.ThrottledError as error:
+            raise CloudError(f"{error}: {self.package.throttled}") from None
 
     def GetPluginInfo(self, request: Any, context: Any) -> plugin_pb2.PluginInfo:
         return plugin_pb2.PluginInfo(version=importlib.metadata.version(f"pulumi-{self.name}"))

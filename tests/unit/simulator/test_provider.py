@@ -302,10 +302,32 @@ def test_the_nth_matching_operation_fails(azure):
     assert len(resources(ACCOUNT)) == 2
 
 
-def test_a_throttled_operation_says_429(azure):
-    schedule_fault("read", "*", 1, "throttle")
-    with pytest.raises(RefusedError, match='Status=429 Code="TooManyRequests"'):
-        azure.read(GROUP, BASE)
+def seen() -> list[int]:
+    with cloud() as now:
+        return [count for (count,) in now.execute("SELECT seen FROM faults")]
+
+
+def test_what_is_throttled_once_is_asked_again(azure):
+    schedule_fault("create", GROUP, 1, "throttle")
+    azure.create(GROUP, RG)
+    assert seen() == [2]
+    assert len(resources(GROUP)) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "type_", "asked", "said"),
+    [
+        ("azure-native", GROUP, 4, 'Status=429 Code="TooManyRequests"'),
+        ("databricks", JOB, 34, "Current request has to be retried"),
+        ("kubernetes", NAMESPACE, 11, "the server has received too many requests and has asked us to try again later"),
+    ],
+)
+def test_what_is_throttled_on_is_given_up_as_the_real_provider_does(monkeypatch, name, type_, asked, said):
+    monkeypatch.setattr(faults, "RETRY_AFTER", 0)
+    schedule_fault("read", type_, 1, "throttle-on")
+    with pytest.raises(RefusedError, match=f"^simulated {name}: scheduled fault .*429 .read of {type_}.: {said}"):
+        Engine(name).read(type_, "x")
+    assert seen() == [asked]
 
 
 @pytest.mark.parametrize(("kind", "left"), [("kill-before-commit", 0), ("kill-after-commit", 1)])
