@@ -123,6 +123,7 @@ def azure_environment(home: Path, executable: Path, environment: Mapping[str, st
         "PATH": search_path([paths.python().parent, executable.parent], environment),
         "MEDALLION_HOME": str(home),
         "CLOUD": "azure",
+        "PULUMI_DEBUG_COMMANDS": "true",  # for --event-log, as in the SDK's automation API
         "PULUMI_SKIP_UPDATE_CHECK": "true",
         "PYTHONWARNINGS": QUIET,
     }
@@ -149,7 +150,7 @@ def simulated_environment(
         "PULUMI_BACKEND_URL": f"file://{home / 'state'}?metadata=skip",  # no sums beside files that nobody compares
         "PULUMI_CONFIG_PASSPHRASE_FILE": str(home / "passphrase"),
         "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
-        "PULUMI_DEBUG_COMMANDS": "true",  # for --event-log, as in the SDK's automation API
+        "PULUMI_DEBUG_COMMANDS": "true",
         "PULUMI_SKIP_UPDATE_CHECK": "true",
         "PYTHONWARNINGS": QUIET,
     }

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from toolchain import deleted_vaults, recovery
+from toolchain import deleted_vaults, recovery, unfinished
 from toolchain.engine import CLOUDS, STACKS, Engine, engine, prepare
 from toolchain.errors import UserError, run
 
@@ -105,22 +105,39 @@ def operate(target: Engine, options: argparse.Namespace, say: Callable[[str], No
     """Run an operation of the engine for a person to watch; returns its exit code."""
     if options.action in ("up", "preview"):
         target = deleted_vaults.told(target)
-    if not target.is_simulated:
-        return target.call(*operation(target, options))
-    say(f"simulated cloud: {options.action} of stack {target.stack}; no Azure subscription is used")
-    if options.action != "preview":
-        recovery.release(target, say)
-        settle(target, say)
+    if target.is_simulated:
+        say(f"simulated cloud: {options.action} of stack {target.stack}; no Azure subscription is used")
+        if options.action != "preview":
+            recovery.release(target, say)
+            settle(target, say)
+    code, events = watched(target, options)
+    if code != 0:
+        complain(target, options.action, code, events)
+    elif target.is_simulated and (counts := changes(events)) is not None:
+        say(conclusion(options.action, target.stack, counts))
+    return code
+
+
+def complain(target: Engine, action: str, code: int, events: Sequence[str]) -> None:
+    """Raise UserError where there is more to say of an operation that failed than the engine has said."""
+    where = f"STACK={target.stack}" if target.is_simulated else f"STACK={target.stack} CLOUD={target.cloud}"
+    again = f"make {'down' if action == 'down' else 'up'} {where}"
+    if code < 0 and target.is_simulated:
+        raise UserError(f"pulumi was ended by signal {-code}; `{again}` recovers and goes on")
+    if code < 0:
+        raise UserError(f"pulumi was ended by signal {-code}; `make recover {where}` puts right what that left")
+    failed = unfinished.failures(events)
+    if action in ("up", "down") and (text := unfinished.explanation(target.stack, again, failed, changes(events))):
+        raise UserError(text)
+
+
+def watched(target: Engine, options: argparse.Namespace) -> tuple[int, list[str]]:
+    """Run an operation; its exit code, and the lines of its event log."""
+    target.home.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=target.home, prefix="engine-") as folder:
         log = Path(folder, "events.jsonl")
         code = target.call(*operation(target, options), "--event-log", str(log))
-        counts = changes(log.read_text(encoding="utf-8").splitlines()) if log.is_file() else None
-    if code == 0 and counts is not None:
-        say(conclusion(options.action, target.stack, counts))
-    if code < 0:
-        again = "down" if options.action == "down" else "up"
-        raise UserError(f"pulumi was ended by signal {-code}; `make {again} STACK={target.stack}` recovers and goes on")
-    return code
+        return code, log.read_text(encoding="utf-8").splitlines() if log.is_file() else []
 
 
 def settle(target: Engine, say: Callable[[str], None]) -> None:

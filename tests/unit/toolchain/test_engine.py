@@ -65,6 +65,7 @@ def test_azure_is_called_with_the_users_own_backend_and_plugins() -> None:
         "PATH": f"{paths.ROOT}/.venv/bin:/opt/pulumi:/usr/bin",
         "MEDALLION_HOME": "/h",
         "CLOUD": "azure",
+        "PULUMI_DEBUG_COMMANDS": "true",
         "PULUMI_SKIP_UPDATE_CHECK": "true",
         "PYTHONWARNINGS": "ignore:coroutine 'RPCManager:RuntimeWarning",
     }
