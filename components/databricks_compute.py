@@ -15,9 +15,10 @@ from typing import Any
 
 import pulumi
 import pulumi_databricks as databricks
-from pulumi import Input, Output, ResourceOptions
+from pulumi import Input, InvokeOptions, Output, ResourceOptions
 
 from components.databricks_job import ClusterArgs, access, cluster_settings, libraries
+from components.existing import look_up
 
 NOTEBOOK = Path(__file__).parent / "notebooks" / "run_task.py"
 ADAPTIVE = {"spark.sql.adaptive.coalescePartitions.enabled": "true", "spark.sql.adaptive.enabled": "true"}
@@ -106,6 +107,12 @@ class InteractiveCluster(pulumi.ComponentResource):
             )
         self.id = cluster.id
         self.register_outputs({"id": self.id})
+
+    @staticmethod
+    def existing(id_: str, inside: databricks.Provider, *, owner: str) -> None:
+        """Raises ExistingError where there is no cluster of that id."""
+        options = InvokeOptions(provider=inside)
+        look_up("interactive_cluster", id_, owner, lambda: databricks.get_cluster(cluster_id=id_, opts=options))
 
 
 class TaskNotebook(pulumi.ComponentResource):

@@ -13,10 +13,11 @@ from dataclasses import dataclass, field
 
 import pulumi
 import pulumi_databricks as databricks
-from pulumi import Input, ResourceOptions
+from pulumi import Input, InvokeOptions, ResourceOptions
 
 from components.data_lake import CATALOG_CONTAINER, FILE_CONTAINERS, Lake
 from components.databricks_workspace import AccessConnector
+from components.existing import look_up
 
 VOLUME = "files"
 MODELS = "models"
@@ -113,6 +114,11 @@ class UnityCatalog(pulumi.ComponentResource):
             opts=ResourceOptions(parent=self),
         )
         self.register_outputs({"catalog": self.catalog.name})
+
+    @staticmethod
+    def existing(name: str, inside: databricks.Provider, *, owner: str) -> None:
+        """Raises ExistingError where there is no catalog of that name."""
+        look_up("catalog", name, owner, lambda: databricks.get_catalog(name=name, opts=InvokeOptions(provider=inside)))
 
     def _location(self, container: str, credential: databricks.StorageCredential) -> databricks.ExternalLocation:
         """The external location of a container."""

@@ -222,6 +222,10 @@ IDS: Mapping[str, Callable[[int], str]] = {  # the form of ids that are not the 
     SERVICE_PRINCIPAL: lambda number: str(number % 10**15),
 }
 SHARE_NAMES = (CLUSTER, JOB)
+LOOKUPS = {  # function → type, argument, and what Databricks says where there is none
+    "databricks:index/getCatalog:getCatalog": (CATALOG, "name", "Catalog '{}' does not exist."),
+    "databricks:index/getCluster:getCluster": (CLUSTER, "clusterId", PERMITTED["clusterId"].missing),
+}
 
 
 class Databricks(Package):
@@ -256,3 +260,12 @@ class Databricks(Package):
         if kind.type not in SHARE_NAMES:
             return next(ids)
         return next(id_ for id_ in ids if not cloud.get(self.key(scope, kind, id_)))
+
+    def invoke(self, cloud: Cloud, token: str, arguments: dict[str, Any]) -> dict[str, Any]:
+        if token not in LOOKUPS:
+            return super().invoke(cloud, token, arguments)
+        type_, argument, missing = LOOKUPS[token]
+        found = self.read(cloud, type_, arguments[argument])
+        if found is None:
+            raise CloudError(missing.format(arguments[argument]))
+        return {"id": found.id, argument: arguments[argument]}

@@ -62,15 +62,15 @@ def declare(settings: Settings, place: Place, catalog: str, workloads: tuple[Wor
 
     Raises NamingError, ExistingError and what the arguments raise, before it declares anything.
     """
-    found = find(settings.existing, owner(PROJECT, place.stack))
-    site = _site(settings, place, found)
+    site, found = _site(settings, place)
 
-    logs = found.logs or LogWorkspace("logs", site, settings.monitoring.log_retention_days).logs
-    vault = found.vault or KeyVault("key-vault", site, arguments.key_vault(settings, recover=place.recover_vault)).vault
-    lake = found.lake or DataLake("data-lake", site, arguments.lake(settings)).lake
-    registry = found.registry or _registry(settings, site)
+    logs = found.log_workspace or LogWorkspace("logs", site, settings.monitoring.log_retention_days).logs
+    vault_args = arguments.key_vault(settings, recover=place.recover_vault)
+    vault = found.key_vault or KeyVault("key-vault", site, vault_args).vault
+    lake = found.data_lake or DataLake("data-lake", site, arguments.lake(settings)).lake
+    registry = found.container_registry or _registry(settings, site)
     workspace = found.workspace or DatabricksWorkspace("databricks", site).workspace
-    databricks = provider("databricks", workspace, auth_type=place.auth_type)
+    databricks = found.inside or provider("databricks", workspace, auth_type=place.auth_type)
     inside, policy, jobs = ResourceOptions(provider=databricks), None, None
     if found.workspace is None:
         jobs = JobsIdentity("jobs", site, vault, f"{PROJECT}-{place.stack}", inside).application_id
@@ -78,8 +78,8 @@ def declare(settings: Settings, place: Place, catalog: str, workloads: tuple[Wor
         connector = AccessConnector("access", site, lake)
         unity = UnityCatalog("unity", arguments.catalog(settings, catalog, workloads), lake, connector, jobs, inside)
         inside = ResourceOptions(provider=databricks, depends_on=[unity.volumes["models"]])
-    factory = found.factory or DataFactory("data-factory", site, lake, workspace).factory
-    cluster, pods = found.cluster, None
+    factory = found.data_factory or DataFactory("data-factory", site, lake, workspace).factory
+    cluster, pods = found.aks_cluster, None
     if cluster is None:
         cluster = AksCluster("aks", site, arguments.aks(settings), registry.id).cluster
         pools = NodePools("node-pools", site, cluster, arguments.node_pools(settings))
@@ -87,14 +87,14 @@ def declare(settings: Settings, place: Place, catalog: str, workloads: tuple[Wor
         pods = pods_identity(site, vault, cluster, f"{PROJECT}-{place.stack}").client_id
 
     deploys = deployer(site, place.stack, settings.github_repository) if settings.github_repository else None
-    if found.logs is None:
+    if found.log_workspace is None:
         parts = {
-            "aks": (found.cluster, cluster.id),
-            "container-registry": (found.registry, registry.id),
-            "data-factory": (found.factory, factory.id),
-            "data-lake": (found.lake, lake.id),
+            "aks": (found.aks_cluster, cluster.id),
+            "container-registry": (found.container_registry, registry.id),
+            "data-factory": (found.data_factory, factory.id),
+            "data-lake": (found.data_lake, lake.id),
             "databricks": (found.workspace, workspace.id),
-            "key-vault": (found.vault, vault.id),
+            "key-vault": (found.key_vault, vault.id),
         }
         ours = {what: id_ for what, (there, id_) in parts.items() if there is None}
         Monitoring("monitoring", site, arguments.monitoring(settings), logs, ours)
@@ -105,13 +105,17 @@ def declare(settings: Settings, place: Place, catalog: str, workloads: tuple[Wor
     )
 
 
-def _site(settings: Settings, place: Place, found: Found) -> Site:
-    """Where everything goes. What can be wrong with settings is found out here, before the first resource."""
+def _site(settings: Settings, place: Place) -> tuple[Site, Found]:
+    """Where everything goes, and what is there already.
+
+    What can be wrong with settings is found out here, before the first resource.
+    """
     client = authorization.get_client_config()
     names = Names(PROJECT, place.stack, client.subscription_id, settings.names)
     network, tags = arguments.network(settings), arguments.tags(settings, place.stack)
     arguments.aks(settings)
     arguments.node_pools(settings)
+    found = find(settings.existing, names, owner=owner(PROJECT, place.stack), auth_type=place.auth_type)
     group = (
         found.group
         or ResourceGroup(
@@ -124,7 +128,7 @@ def _site(settings: Settings, place: Place, found: Found) -> Site:
     )
     ids = (client.subscription_id, client.tenant_id)
     ground = Ground(names, settings.location, tags, *ids, group.name, settings.protect)
-    return Site(**vars(ground), network=Network("network", ground, network))
+    return Site(**vars(ground), network=Network("network", ground, network)), found
 
 
 def _registry(settings: Settings, site: Site) -> Registry:

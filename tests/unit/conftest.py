@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -43,9 +43,9 @@ class Declared:
 
 @dataclass
 class Engine(mocks.Mocks):
-    """Records every resource and every lookup; `existing` maps a lookup's token to what it finds."""
+    """Records every resource and every lookup; `existing` maps a lookup's token to what it may find, by name or id."""
 
-    existing: Mapping[str, Inputs] = field(default_factory=dict)
+    existing: Mapping[str, Sequence[Inputs]] = field(default_factory=dict)
     resources: list[Declared] = field(default_factory=list)
     calls: list[str] = field(default_factory=list)
     outputs: Mapping[str, Any] = field(default_factory=dict)
@@ -63,11 +63,14 @@ class Engine(mocks.Mocks):
             "azure-native:containerservice:listManagedClusterUserCredentials": {
                 "kubeconfigs": [{"name": "user", "value": KUBECONFIG}]
             },
-            **self.existing,
         }
-        if args.token not in known:
-            raise NotFoundError
-        return known[args.token]
+        if args.token in known:
+            return known[args.token]
+        asked = set(args.args.values())
+        for found in self.existing.get(args.token, ()):
+            if found.get("name", found["id"]) in asked:
+                return found
+        raise NotFoundError
 
     @staticmethod
     def _added(args: mocks.MockResourceArgs) -> dict[str, Any]:

@@ -25,6 +25,7 @@ CONNECTOR = f"{BASE}/providers/Microsoft.Databricks/accessConnectors/dbac"
 ROLES = f"/subscriptions/{SUBSCRIPTION}/providers/Microsoft.Authorization/roleDefinitions"
 CONTRIBUTOR, READER = "ba92f5b4-2d11-453d-a403-e96b0029c9fe", "2a2b9908-6ea1-4ae2-8e65-a410df84e7d1"
 MODELS, TABLES = (f"abfss://{name}@lake.dfs.core.windows.net/" for name in ("models", "catalog"))
+RUNTIME = "17.3.x-scala2.13"
 WHEEL = "/Volumes/cat/models/files/wheels/w.whl"
 
 
@@ -333,3 +334,22 @@ def test_deleting_all_leaves_nothing(volume, make, delete, source, tmp_path):
         Azure({}).delete(now, "azure-native:resources:ResourceGroup", BASE)
         assert now.find() == []
     assert [path.name for path in tmp_path.iterdir()] == ["cloud.sqlite"]
+
+
+# lookups
+
+
+@pytest.mark.parametrize(
+    ("function", "argument", "there", "said"),
+    [
+        ("getCatalog", "name", "cat", r"Catalog 'nobody' does not exist\."),
+        ("getCluster", "clusterId", None, "Cluster nobody does not exist"),
+    ],
+)
+def test_a_lookup_finds_what_is_there_and_names_what_is_not(workspace, make, volume, function, argument, there, said):
+    there = there or make("databricks:index/cluster:Cluster", clusterName="c", numWorkers=1, sparkVersion=RUNTIME).id
+    token = f"databricks:index/{function}:{function}"
+    with cloud() as now:
+        assert workspace.invoke(now, token, {argument: there}) == {"id": there, argument: there}
+        with pytest.raises(CloudError, match=f"^{said}$"):
+            workspace.invoke(now, token, {argument: "nobody"})

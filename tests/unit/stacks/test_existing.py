@@ -3,12 +3,13 @@
 import pytest
 
 from components.existing import ExistingError
+from components.naming import Names
 from stacks import program
 from stacks.place import Place
 from workloads.spec import discover
 
 LOOKUPS = {
-    "resource_group": ("azure-native:resources:getResourceGroup", {"name": "de-log-processing-rg"}),
+    "resource_group": ("azure-native:resources:getResourceGroup", {"name": "de-log-processing-rg", "id": "group-id"}),
     "data_lake": (
         "azure-native:storage:getStorageAccount",
         {
@@ -51,16 +52,18 @@ LOOKUPS = {
         {"name": "de-log-processing-logs", "id": "logs-id"},
     ),
 }
-EXISTING = {
-    "catalog": "logs",
-    "interactive_cluster": "0101-000000-abc",
-    **{key: found["name"] for key, (_, found) in LOOKUPS.items()},
+INSIDE = {
+    "catalog": ("databricks:index/getCatalog:getCatalog", {"name": "logs", "id": "logs"}),
+    "interactive_cluster": ("databricks:index/getCluster:getCluster", {"id": "0101-000000-abc"}),
 }
+EXISTING = {key: found.get("name", found["id"]) for key, (_, found) in (LOOKUPS | INSIDE).items()}
+SUBSCRIPTION = "11111111-2222-3333-4444-555555555555"  # that of the mock engine
+OWN = {"managed-by": "pulumi-medallion-dev"}
 
 
 def facts(**tags):
     """What lookups find; `tags` maps settings to tags of what they name."""
-    return {token: {**found, "tags": tags.get(key, {})} for key, (token, found) in LOOKUPS.items()}
+    return {token: [{**found, "tags": tags.get(key, {})}] for key, (token, found) in (LOOKUPS | INSIDE).items()}
 
 
 def run(engine, record, known, existing=EXISTING):
@@ -75,7 +78,7 @@ def refusal(engine, record, known):
     """The message with which the program refuses, before it has declared anything."""
     with pytest.raises(ExistingError) as error:
         run(engine, record, known)
-    assert engine.resources == []
+    assert {r.type for r in engine.resources} <= {"pulumi:providers:databricks"}
     return str(error.value)
 
 
@@ -106,20 +109,29 @@ def test_only_code_jobs_pipelines_and_pods_are_declared_on_what_exists(engine, r
     assert engine.one("Pipeline")["resourceGroupName"] == "de-log-processing-rg"
 
 
-@pytest.mark.parametrize("missing", sorted(LOOKUPS))
+@pytest.mark.parametrize("missing", sorted(EXISTING))
 def test_what_is_not_there_is_one_line_before_anything_is_declared(engine, record, missing):
-    known = {token: found for token, found in facts().items() if token != LOOKUPS[missing][0]}
+    known = {token: found for token, found in facts().items() if token != (LOOKUPS | INSIDE)[missing][0]}
     name = EXISTING[missing]
     assert refusal(engine, record, known) == f"existing.{missing}: {name!r} cannot be used: not found"
 
 
 @pytest.mark.parametrize("own", sorted(LOOKUPS))
 def test_what_this_stack_created_is_refused(engine, record, own):
-    message = refusal(engine, record, facts(**{own: {"managed-by": "pulumi-medallion-dev"}}))
+    message = refusal(engine, record, facts(**{own: OWN}))
     assert message == (
         f"existing.{own}: this stack created {EXISTING[own]!r} itself and would delete it; hand it over first, by the"
         " setting `handover` (docs/how-to/change-what-stands.md)"
     )
+
+
+@pytest.mark.parametrize("own", sorted(LOOKUPS))
+def test_what_this_stack_had_in_its_place_so_far_is_not_deleted(engine, record, own):
+    name = Names("medallion", "dev", SUBSCRIPTION).of(own)
+    token, found = LOOKUPS[own]
+    known = facts()
+    known[token] = [*known[token], {**found, "name": name, "tags": OWN}]
+    assert refusal(engine, record, known).startswith(f"existing.{own}: this stack created {name!r} itself")
 
 
 def test_what_another_stack_created_may_be_used(engine, record):
