@@ -5,7 +5,7 @@ from typing import Any
 
 import pulumi
 from pulumi import Output
-from pulumi.runtime.config import get_config_env
+from pulumi.runtime.config import get_config_env, get_config_secret_keys_env
 
 from components.databricks_compute import InteractiveCluster, TaskNotebook
 from components.databricks_job import DatabricksJobs, JobSite
@@ -35,7 +35,7 @@ EXIT_AFTER_MESSAGE = 32
 def main() -> None:
     """Declares the stack that the engine asks for. A user's mistake is one line, before anything is declared."""
     try:
-        settings = Settings.read(get_config_env())
+        settings = Settings.read(get_config_env(), get_config_secret_keys_env())
         place = Place.read(os.environ, pulumi.get_stack(), settings)
         outputs = declare(settings, place, discover())
     except MISTAKES as mistake:

@@ -7,7 +7,7 @@ raised before any resource is registered. This module loads no Pulumi, so that c
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date
 from ipaddress import IPv4Network
 from pathlib import Path
@@ -250,12 +250,17 @@ class Settings(Section):
         return self
 
     @classmethod
-    def read(cls, config: Mapping[str, Any]) -> Self:
+    def read(cls, config: Mapping[str, Any], secret: Iterable[str] = ()) -> Self:
         """The settings in a stack's configuration: `medallion:<key>` → text (lists and mappings as JSON) or value.
 
-        Keys of other namespaces (the providers') are left alone. Raises SettingsError, which names the first bad key.
+        `secret` are the keys whose values are encrypted: of ours, none may be, for what a stack declares with them can
+        be read in its resources. Keys of other namespaces (the providers') are left alone. Raises SettingsError, which
+        names the first bad key.
         """
         prefix = f"{PROJECT}:"
+        for key in sorted(secret):
+            if key.startswith(prefix):
+                raise SettingsError(f"{key}: a setting cannot be secret: put the value into the key vault instead")
         own = {key.removeprefix(prefix): _value(value) for key, value in config.items() if key.startswith(prefix)}
         try:
             return cls.model_validate(own)

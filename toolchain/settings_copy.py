@@ -15,10 +15,17 @@ from toolchain.errors import UserError
 # What the engine writes beside `config`; the real stack's say nothing about the simulated one's secrets.
 ENGINE_KEYS = ("secretsprovider", "encryptedkey", "encryptionsalt")
 SECRET = "simulated-secret"  # noqa: S105 (what stands for a real stack's secrets, which only its own key can read)
+OURS = "medallion:"
 
 
 def merged(tracked: Mapping[str, Any], previous: Mapping[str, Any]) -> dict[str, Any]:
-    """The tracked settings, with the engine's keys of the previous copy and no real secret."""
+    """The tracked settings, with the engine's keys of the previous copy and no real secret.
+
+    Raises `UserError` for a secret among our own settings, as the program does for Azure (stacks/settings.py).
+    """
+    for key, value in (tracked.get("config") or {}).items():
+        if key.startswith(OURS) and _without_secrets(value) != value:
+            raise UserError(f"{key}: a setting cannot be secret: put the value into the key vault instead")
     ours = {key: _without_secrets(value) for key, value in tracked.items() if key not in ENGINE_KEYS}
     return {**ours, **{key: previous[key] for key in ENGINE_KEYS if key in previous}}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 from pathlib import Path
 
 import pytest
@@ -55,6 +56,20 @@ def test_the_cluster_sees_what_its_job_declares_and_nothing_of_the_machine(home,
     assert first.endswith("/clusters/1/site")
     assert behind == [home.environment["PYTHONPATH"]]
     assert env["SPARK_LOCAL_IP"] == "127.0.0.1"
+
+
+def test_a_secret_reaches_the_cluster_and_is_written_nowhere(home):
+    home.environment |= {"CLOUD_SECRET_LOGS_NAMES": "open sesame", "DATABRICKS_TOKEN": "a token"}
+    client = home.session()
+    variables = {"MEDALLION_PSEUDONYM_KEY": "{{secrets/logs/names}}"}
+    home.deploy(home.task("a", "where"), home.task("b", "fail"), variables=variables)
+    run = home.ended(client, client.jobs.run_now(7).run_id)
+    assert home.results(run) == {"a": "SUCCESS", "b": "FAILED"}
+    assert ast.literal_eval((home.marks / "env").read_text())["MEDALLION_PSEUDONYM_KEY"] == "open sesame"
+    told = [json.dumps(run.as_dict()), json.dumps(home.output(client, run, "b").as_dict())]
+    written = [path.read_bytes().decode(errors="replace") for path in home.path.rglob("*") if path.is_file()]
+    assert len(written) > 3  # the cluster's log, the wheel, the history of runs
+    assert [text for text in (*told, *written) if "open sesame" in text or "a token" in text] == []
 
 
 def test_parameters_and_references_reach_the_task(home, client):

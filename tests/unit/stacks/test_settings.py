@@ -39,6 +39,12 @@ def test_texts_of_the_engine_become_typed_values():
     assert settings.existing.resource_group is None
 
 
+def test_a_secret_setting_is_refused_and_a_providers_is_its_own_affair():
+    Settings.read(GOOD, ["azure-native:clientSecret"])
+    with pytest.raises(SettingsError, match=r"^medallion:tags: a setting cannot be secret: put the value into the key"):
+        Settings.read({**GOOD, "medallion:tags": '{"team": "data"}'}, ["azure-native:clientSecret", "medallion:tags"])
+
+
 def test_the_file_of_every_stack_is_good(project_root):
     files = {path.name for path in project_root.glob("Pulumi.*.yaml")}
     assert files == {"Pulumi.local.yaml", "Pulumi.dev.yaml", "Pulumi.staging.yaml", "Pulumi.prod.yaml"}

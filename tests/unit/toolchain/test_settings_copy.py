@@ -50,12 +50,18 @@ def test_nothing_of_the_real_stacks_encryption_reaches_the_copy() -> None:
         "secretsprovider": "azurekeyvault://x",
         "encryptedkey": "k",
         "encryptionsalt": "real",
-        "config": {"medallion:password": {"secure": "v1:cipher"}, "medallion:list": [{"token": {"secure": "c"}}, 1]},
+        "config": {"databricks:token": {"secure": "v1:cipher"}, "databricks:list": [{"token": {"secure": "c"}}, 1]},
     }
     assert settings_copy.merged(tracked, {"encryptionsalt": SALT, "config": {"medallion:gone": 1}}) == {
-        "config": {"medallion:password": "simulated-secret", "medallion:list": [{"token": "simulated-secret"}, 1]},
+        "config": {"databricks:token": "simulated-secret", "databricks:list": [{"token": "simulated-secret"}, 1]},
         "encryptionsalt": SALT,
     }
+
+
+@pytest.mark.parametrize("value", [{"secure": "v1:cipher"}, {"team": {"secure": "v1:cipher"}}, [{"secure": "c"}]])
+def test_a_secret_among_our_own_settings_is_refused_as_for_azure(value: object) -> None:
+    with pytest.raises(UserError, match=r"^medallion:tags: a setting cannot be secret: put the value into the key"):
+        settings_copy.merged({"config": {"medallion:location": "eastus", "medallion:tags": value}}, {})
 
 
 @pytest.mark.parametrize(
