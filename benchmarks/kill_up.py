@@ -30,6 +30,7 @@ VOLATILE = {
     "createdAt": "time",
     "updatedAt": "time",
     "modificationTime": "time",
+    "createMode": "how a vault came to be: new, or had back after it was deleted",
     "importID": "says that a pending create was taken over",
     "ciphertext": "differs at each encryption of the same secret",
 }

@@ -13,6 +13,8 @@ from toolchain.touched_stacks import STACKS
 
 pytestmark = pytest.mark.engine
 
+DELETED = "azure-native:keyvault:DeletedVault"
+
 
 def tracked_changes(root):
     return subprocess.run(["git", "status", "--porcelain"], cwd=root, capture_output=True, text=True, check=True).stdout
@@ -37,7 +39,8 @@ def test_a_stack_goes_up_stays_as_it_is_and_goes_down(fresh, project_root, stack
         assert "protect" in refused.stdout + refused.stderr
         return
     fresh.succeed("toolchain.stack", "down", "--stack", stack)
-    assert there(fresh.home) == []
+    (kept,) = there(fresh.home)
+    assert (kept.type, kept.inputs["tags"]["environment"]) == (DELETED, stack)  # soft delete keeps the vault
     assert [path for path in (fresh.home / "volumes").rglob("*") if path.is_symlink()] == []
 
 
