@@ -23,13 +23,18 @@ class Platform:
     root: Path = paths.ROOT
     stack: str = "local"
 
-    def call(self, *command: str, **variables: str) -> subprocess.CompletedProcess:
-        """Run a command of the project with this state folder; its output is captured."""
+    def environment(self, **variables: str) -> dict[str, str]:
+        """What commands of the project with this state folder find in their environment."""
         environment = os.environ | {"MEDALLION_HOME": str(self.home), "CLOUD": "simulated", "STACK": self.stack}
         environment |= {"MEDALLION_DRIVER_OPTIONS": SHORT} | variables
         # the project's own folder stands before the installed one: it may be a copy
         environment["PYTHONPATH"] = os.pathsep.join(filter(None, [variables.get("PYTHONPATH"), str(self.root)]))
+        return environment
+
+    def call(self, *command: str, **variables: str) -> subprocess.CompletedProcess:
+        """Run a command of the project with this state folder; its output is captured."""
         line = [str(paths.python()), "-m", *command]
+        environment = self.environment(**variables)
         return subprocess.run(line, cwd=self.root, env=environment, capture_output=True, text=True, check=False)
 
     def succeed(self, *command: str, **variables: str) -> str:
