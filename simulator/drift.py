@@ -1,4 +1,7 @@
-"""Changes behind Pulumi's back: `python -m simulator.drift list`, `set ID PATH JSON` and `remove ID`."""
+"""Changes behind Pulumi's back: `python -m simulator.drift list`, `set ID PATH JSON` and `remove ID`.
+
+ID is a resource's id, its key in the simulated cloud, or the name at the end of its id.
+"""
 
 import json
 import sys
@@ -13,7 +16,9 @@ USAGE = "usage: python -m simulator.drift list | set ID PATH JSON | remove ID"
 
 
 def _find(now: Cloud, id_: str) -> Resource:
-    found = [resource for resource in now.find() if id_ in (resource.id, resource.key)]
+    everything = now.find()
+    found = [resource for resource in everything if id_ in (resource.id, resource.key)]
+    found = found or [resource for resource in everything if id_ == resource.id.rpartition("/")[2]]
     if len(found) != 1:
         keys = ", ".join(resource.key for resource in found)
         raise CloudError(f"the simulated cloud holds {len(found)} resources '{id_}'{keys and ': ' + keys}")

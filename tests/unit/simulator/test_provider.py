@@ -399,3 +399,10 @@ def test_a_resource_removed_behind_pulumi_s_back_is_gone(azure):
     assert azure.read(ACCOUNT, account) == ("", {}, {})
     with pytest.raises(CloudError, match="holds 0 resources"):
         drift.remove(id_)
+
+
+def test_a_resource_is_also_found_by_the_name_at_the_end_of_its_id(azure):
+    azure.create(GROUP, RG)
+    id_, _ = azure.create(ACCOUNT, LAKE)
+    drift.set_property("lake", "minimumTlsVersion", "TLS1_0")
+    assert azure.read(ACCOUNT, id_)[1]["minimumTlsVersion"] == "TLS1_0"
