@@ -23,7 +23,7 @@ def test_a_copied_in_folder_is_a_workload(project_copy):
     after = by_name(project_copy.resources())
 
     new = sorted(name for name in after.keys() - before.keys() if after[name]["custom"])
-    assert new == ["job-word-count", "pipeline-word-count"]
+    assert new == ["job-word-count", "pipeline-word-count", "trigger-word-count-arrival"]
     assert after["job-word-count"]["inputs"]["name"] == "word-count"
     changed = {
         name
@@ -32,9 +32,10 @@ def test_a_copied_in_folder_is_a_workload(project_copy):
         and not before[name]["type"].startswith("pulumi:providers:")  # its secret is encrypted anew each time
         and before[name].get("inputs") != after[name].get("inputs")
     }
-    # The wheel holds the new folder, so the other job's libraries name the new wheel; the dashboards have new rows,
-    # and Grafana's pod carries their hash, to start again with them.
-    assert changed == {"wheel-file", "job-ssh-logs", "grafana-dashboards", "grafana-deployment"}
+    # The wheel holds the new folder, so all that runs it names the new wheel; the dashboards have new rows, and Grafana's
+    # pod carries their hash, to start again with them.
+    runs_the_wheel = {"interactive-cluster", "job-ssh-logs", "pipeline-ssh-logs"}
+    assert changed == {"wheel-file", *runs_the_wheel, "grafana-dashboards", "grafana-deployment"}
     assert "word-count" in json.dumps(after["grafana-dashboards"]["inputs"])
 
     project_copy.succeed(
