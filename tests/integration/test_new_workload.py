@@ -32,8 +32,8 @@ def test_a_copied_in_folder_is_a_workload(project_copy):
         and not before[name]["type"].startswith("pulumi:providers:")  # its secret is encrypted anew each time
         and before[name].get("inputs") != after[name].get("inputs")
     }
-    # The wheel holds the new folder, so all that runs it names the new wheel; the dashboards have new rows, and Grafana's
-    # pod carries their hash, to start again with them.
+    # The wheel holds the new folder, so all that runs it names the new wheel; the dashboards have new rows, and
+    # Grafana's pod carries their hash, to start again with them.
     runs_the_wheel = {"interactive-cluster", "job-ssh-logs", "pipeline-ssh-logs"}
     assert changed == {"wheel-file", *runs_the_wheel, "grafana-dashboards", "grafana-deployment"}
     assert "word-count" in json.dumps(after["grafana-dashboards"]["inputs"])
