@@ -17,11 +17,12 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_vali
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$", max_length=40)]
 Key = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$", max_length=40)]
-Table = Annotated[str, StringConstraints(pattern=r"^(bronze|silver|gold|quarantine)\.[a-z][a-z0-9_]*$")]
+Table = Annotated[str, StringConstraints(pattern=r"^(bronze|silver|gold|speed|quarantine)\.[a-z][a-z0-9_]*$")]
 LakeFolder = Annotated[str, StringConstraints(pattern=r"^(landing|bronze)/[a-z0-9_/-]+$")]
 Container = Literal["landing", "bronze", "silver", "gold", "quarantine", "models", "reports"]
-Layer = Literal["bronze", "silver", "gold", "ml", "quality", "upkeep"]
+Layer = Literal["bronze", "silver", "gold", "ml", "speed", "serving", "quality", "upkeep"]
 Part = Literal["serving-store", "event-stream"]
+CqlType = Literal["bigint", "boolean", "date", "decimal", "double", "int", "text", "timestamp"]
 Value = str | int | float | bool
 
 PYTHON_TYPES = {"string": str, "integer": int, "number": float, "boolean": bool}
@@ -148,6 +149,67 @@ class Job(Strict):
             raise ValueError(f"job {self.key!r}: tasks depend on each other: {' → '.join(error.args[1])}") from None
 
 
+class ServingColumn(Strict):
+    """A column of a table of the serving store, typed as CQL does."""
+
+    name: Key
+    type: CqlType
+    meaning: str
+
+
+class ServingTable(Strict):
+    """A table of the serving store, made for its queries: rows lie together by `partition_key`, in order of `order`.
+
+    Every row says in the further column `version` of which version of the batch layer it is. Where there is a speed
+    layer, the twin `<name>_speed` has the same columns, with `version` first in its order, and its rows go after
+    `speed_time_to_live_seconds`; a row of the twin, of the same version, is added to the batch's (`adds`), column by
+    number by number, or takes its place (`replaces`). A row whose column `shown_if` is false
+    is no answer.
+    """
+
+    name: Key
+    meaning: str
+    columns: tuple[ServingColumn, ...]
+    partition_key: tuple[Key, ...] = Field(min_length=1)
+    order: tuple[Key, ...] = ()
+    speed: Literal["adds", "replaces"] | None = None
+    shown_if: Key | None = None
+    speed_time_to_live_seconds: int = Field(default=7 * 24 * 3600, ge=60)
+
+    @model_validator(mode="after")
+    def _keys_are_columns(self) -> Self:
+        names = [column.name for column in self.columns]
+        if len(set(names)) != len(names) or "version" in names:
+            raise ValueError(f"table {self.name!r}: two columns have the same name, or one is called 'version'")
+        if unknown := sorted({*self.key, *filter(None, [self.shown_if])} - set(names)):
+            raise ValueError(f"table {self.name!r}: {unknown[0]!r} is no column of it")
+        return self
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        """The columns that tell its rows apart."""
+        return (*self.partition_key, *self.order)
+
+
+class Query(Strict):
+    """A question that the serving store answers: columns that must equal a value, and one that must not be less."""
+
+    name: Name
+    meaning: str
+    table: Key
+    equals: tuple[Key, ...] = Field(min_length=1)
+    at_least: Key | None = None
+
+
+class EventStream(Strict):
+    """A stream of events that others send to: a topic of Kafka, a hub of Event Hubs."""
+
+    name: Name
+    meaning: str
+    partitions: int = Field(default=4, ge=1, le=32)
+    retention_hours: int = Field(default=72, ge=1, le=168)
+
+
 class Workload(Strict):
     """A workload: what it is called, what it runs, what it takes and what it needs of the platform.
 
@@ -160,10 +222,28 @@ class Workload(Strict):
     description: str
     jobs: tuple[Job, ...] = Field(min_length=1)
     parameters: tuple[Parameter, ...] = ()
-    needs: frozenset[Part] = frozenset()
     input_path: LakeFolder
     feedback_path: LakeFolder | None = None
     models: tuple[Name, ...] = ()
+    serving: tuple[ServingTable, ...] = ()
+    queries: tuple[Query, ...] = ()
+    streams: tuple[EventStream, ...] = ()
+
+    @property
+    def needs(self) -> frozenset[Part]:
+        """The parts of the platform that a stack declares only for workloads that use them."""
+        return frozenset({"serving-store"} if self.serving else ()) | ({"event-stream"} if self.streams else set())
+
+    @model_validator(mode="after")
+    def _queries_follow_the_keys(self) -> Self:
+        tables = {table.name: table for table in self.serving}
+        for query in self.queries:
+            if query.table not in tables:
+                raise ValueError(f"query {query.name!r}: there is no table {query.table!r} to serve")
+            key, asked = tables[query.table].key, (*query.equals, *filter(None, [query.at_least]))
+            if asked != key[: len(asked)] or len(query.equals) < len(tables[query.table].partition_key):
+                raise ValueError(f"query {query.name!r} must ask along the key of {query.table!r}: {', '.join(key)}")
+        return self
 
     @model_validator(mode="after")
     def _keys_are_unique(self) -> Self:
@@ -171,6 +251,9 @@ class Workload(Strict):
             ("jobs", [job.key for job in self.jobs]),
             ("parameters", [parameter.name for parameter in self.parameters]),
             ("tasks", [task.key for job in self.jobs for task in job.tasks]),
+            ("tables to serve", [table.name for table in self.serving]),
+            ("queries", [query.name for query in self.queries]),
+            ("event streams", [stream.name for stream in self.streams]),
         ):
             if len(set(keys)) != len(keys):
                 raise ValueError(f"workload {self.name!r}: two {what} have the same name")
