@@ -23,7 +23,6 @@ SERVING = (
             "storage_gb_hours decimal Gigabyte-hours of storage",
             "genai_tokens bigint Tokens of generative AI",
             "carbon_kg decimal Carbon dioxide, in kg; events of schema 1 name none",
-            "outliers bigint Events that are marked as outliers",
         ),
         partition_key=("org_id",),
         order=("date", "service"),
