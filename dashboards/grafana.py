@@ -21,6 +21,8 @@ LAYERS: dict[Layer, str] = {
     "silver": "Silver layer",
     "gold": "Gold layer",
     "ml": "ML training",
+    "speed": "Speed layer",
+    "serving": "Serving layer",
     "quality": "Validation",
     "upkeep": "Upkeep of tables",
 }
@@ -39,9 +41,16 @@ MODEL_FIGURES = {
 }
 """What is shown of a model: title of the panel → metrics, without `medallion_model_`."""
 
+STREAM_FIGURES = {
+    "Stream lag": ("lag_seconds",),
+    "Share of late events": ("late_share",),
+    "Age of the quarantine": ("quarantine_age_seconds",),
+}
+"""What is shown of a workload with a continuous job: title of the panel → metrics, without `medallion_stream_`."""
+
 
 def processing_time(workloads: Iterable[Workload]) -> Dashboard:
-    """The dashboard *Pipeline Processing Time*: a row for each workload, a panel for each layer that it has."""
+    """The dashboard *Pipeline Processing Time*: a row for each workload, a panel for each layer and stream figure."""
     built = _board(PROCESSING_TIME, "Pipeline Processing Time", "How long each layer of each workload takes.")
     for workload in sorted(workloads, key=lambda workload: workload.name):
         built.with_row(dashboard.Row(workload.title))
@@ -51,6 +60,10 @@ def processing_time(workloads: Iterable[Workload]) -> Dashboard:
         for layer, title in LAYERS.items():
             if layer in present:
                 built.with_panel(panels.layer_duration(workload.name, layer, title))
+        if any(job.continuous for job in workload.jobs):
+            for title, names in STREAM_FIGURES.items():
+                metrics = [BY_NAME[f"medallion_stream_{name}"] for name in names]
+                built.with_panel(panels.figures(workload.name, title, metrics))
     return _numbered(built.build())
 
 
@@ -62,7 +75,7 @@ def model_quality(workloads: Iterable[Workload]) -> Dashboard:
             built.with_row(dashboard.Row(workload.title))
             for title, names in MODEL_FIGURES.items():
                 metrics = [BY_NAME[f"medallion_model_{name}"] for name in names]
-                built.with_panel(panels.model_figures(workload.name, title, metrics))
+                built.with_panel(panels.figures(workload.name, title, metrics))
     return _numbered(built.build())
 
 

@@ -16,7 +16,7 @@ DATASOURCE = "prometheus"
 """The uid of the data source, under which Grafana is provisioned with Prometheus."""
 
 SECONDS = "s"
-UNITS = {"share": "percentunit"}
+UNITS = {"share": "percentunit", "seconds": SECONDS}
 """Units of the catalogue that Grafana knows under another name; all others are plain numbers."""
 
 
@@ -26,10 +26,10 @@ def layer_duration(workload: str, layer: str, title: str) -> timeseries.Panel:
     return _series(title, "Seconds that each task took in its last run.", SECONDS, [query])
 
 
-def model_figures(workload: str, title: str, metrics: Sequence[Metric]) -> timeseries.Panel:
-    """Metrics of one unit that tell of a workload's model, run by run."""
+def figures(workload: str, title: str, metrics: Sequence[Metric]) -> timeseries.Panel:
+    """Metrics of one unit that tell of a workload's model or stream, run by run."""
     targets = [
-        _query(queries.model_figure(workload, metric), _told(metric), ref)
+        _query(queries.figure(workload, metric), _told(metric), ref)
         for ref, metric in zip(ascii_uppercase, metrics, strict=False)
     ]
     (unit,) = {UNITS.get(metric.unit, "short") for metric in metrics}
@@ -75,7 +75,7 @@ def _series(title: str, description: str, unit: str, targets: Sequence[prometheu
 
 def _told(metric: Metric) -> str:
     """The metric's name in words, without what all of them begin with."""
-    return metric.name.removeprefix("medallion_model_").replace("_", " ")
+    return metric.name.removeprefix("medallion_").removeprefix(f"{metric.kind}_").replace("_", " ")
 
 
 def _query(expression: str, legend: str, ref: str = "A") -> prometheus.Dataquery:

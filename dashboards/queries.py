@@ -38,10 +38,10 @@ def success_age(workload: str) -> str:
     return f"time() - min({select(SUCCESS_TIME, workload=workload)})"
 
 
-def model_figure(workload: str, metric: Metric) -> str:
-    """What the last run of a workload found of its model. Raises ValueError for a metric that is of no model."""
-    if metric.kind != "model":
-        raise ValueError(f"{metric.name} is a metric of tasks, not of models")
+def figure(workload: str, metric: Metric) -> str:
+    """What a workload last found of its model or stream. Raises ValueError for a metric that is of every task."""
+    if metric.kind == "task":
+        raise ValueError(f"{metric.name} is a metric of tasks, not of models or streams")
     return select(metric, workload=workload)
 
 

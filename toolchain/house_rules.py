@@ -24,7 +24,9 @@ GENERIC_SIMULATOR = tuple(
 GENERIC_BUDGET = 600  # lines of code: blank lines, comments and docstrings are free
 
 FORBIDDEN_IN_WORKLOADS = ("write", "writeTo", "writeStream", "_jvm", "rdd", "sparkContext")
-LAKE_MODULES = tuple(PurePosixPath("workloads/lakehouse", name) for name in ("lake.py", "tables.py", "exports.py"))
+LAKE_MODULES = tuple(
+    PurePosixPath("workloads/lakehouse", name) for name in ("lake.py", "tables.py", "exports.py", "streams.py")
+)
 
 ROOMS = (
     "benchmarks",

@@ -224,6 +224,7 @@ class Workload(Strict):
     parameters: tuple[Parameter, ...] = ()
     input_path: LakeFolder
     feedback_path: LakeFolder | None = None
+    repairs_path: LakeFolder | None = None
     models: tuple[Name, ...] = ()
     serving: tuple[ServingTable, ...] = ()
     queries: tuple[Query, ...] = ()

@@ -5,7 +5,9 @@ from workloads.spec import Query, ServingColumn, ServingTable
 
 def _columns(*declared: str) -> tuple[ServingColumn, ...]:
     """Columns from lines `name type meaning`."""
-    return tuple(ServingColumn(**dict(zip(("name", "type", "meaning"), line.split(" ", 2)))) for line in declared)
+    return tuple(
+        ServingColumn(**dict(zip(("name", "type", "meaning"), line.split(" ", 2), strict=True))) for line in declared
+    )
 
 
 SERVING = (
@@ -100,7 +102,7 @@ SERVING = (
     ),
     ServingTable(
         name="usage_by_sliding_hour",
-        meaning="Events and cost in windows of an hour that begin every half hour: each event is in two, never sum them",
+        meaning="Events and cost in windows of an hour, every half hour: each event is in two, never sum them",
         columns=_columns(
             "org_id text The customer",
             "window_start timestamp Begin of the window",

@@ -4,10 +4,20 @@ from workloads.cloud_usage.serving_tables import QUERIES, SERVING
 from workloads.spec import Activity, EventStream, Job, Parameter, Task, Workload
 
 MASTERS = ("billing", "customers", "nps", "resources", "tickets", "touches", "users")
-BRONZE = tuple(f"bronze.cloud_usage_{name}" for name in sorted((*MASTERS, "batches", "events", "files")))
+BRONZE = tuple(f"bronze.cloud_usage_{name}" for name in sorted((*MASTERS, "arrivals", "batches", "events", "files")))
 SILVER = tuple(
     f"silver.cloud_usage_{name}"
-    for name in ("customers", "daily_costs", "events", "invoices", "resources", "surveys", "tickets", "touches", "users")
+    for name in (
+        "customers",
+        "daily_costs",
+        "events",
+        "invoices",
+        "resources",
+        "surveys",
+        "tickets",
+        "touches",
+        "users",
+    )
 )
 MARTS = tuple(sorted(f"gold.{table.name}" for table in SERVING))
 SPEED = tuple(sorted(f"speed.{table.name}" for table in SERVING if table.speed))
@@ -18,8 +28,9 @@ INGESTED = (*BRONZE, "quarantine.cloud_usage_records", "speed.late_events")
 WORKLOAD = Workload(
     name="cloud-usage",
     title="Cloud usage",
-    description="Usage events and masters of a cloud provider become marts, in batch and within seconds, and are served.",
+    description="Usage events and masters of a cloud provider become marts, within seconds too, and are served.",
     input_path="landing/cloud_usage",
+    repairs_path="landing/repairs/cloud-usage",
     jobs=(
         Job(
             schedule="0 0 3 * * ?",
@@ -89,6 +100,11 @@ WORKLOAD = Workload(
             meaning="Day (YYYY-MM-DD) from which changes in the masters are valid; empty takes the day of the run.",
         ),
         Parameter(
+            name="replay",
+            default="",
+            meaning="A rule, or `all`: what it set aside is looked at again, by the rules of now, with the repairs.",
+        ),
+        Parameter(
             name="source",
             default="files",
             meaning="Where usage events come from: files (of the landing folder) or stream (Kafka, Event Hubs).",
@@ -124,7 +140,10 @@ WORKLOAD = Workload(
             meaning="Days that a customer's service and region must have to be compared with themselves.",
         ),
         Parameter(
-            name="z_threshold", type="number", default=3.0, meaning="Standard deviations beyond which a cost is flagged."
+            name="z_threshold",
+            type="number",
+            default=3.0,
+            meaning="Standard deviations beyond which a cost is flagged.",
         ),
         Parameter(
             name="mad_threshold", type="number", default=3.0, meaning="Modified z-score beyond which a cost is flagged."

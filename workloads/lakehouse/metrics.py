@@ -21,12 +21,12 @@ PUSH_TIMEOUT_SECONDS = 5
 
 @dataclass(frozen=True)
 class Metric:
-    """A metric of the catalogue. All are gauges: a batch task states what its last run found."""
+    """A metric of the catalogue. All are gauges: a task states what its last run, or micro-batch, found."""
 
     name: str
     unit: str
     meaning: str
-    kind: Literal["task", "model"] = "task"
+    kind: Literal["task", "model", "stream"] = "task"
     type: Literal["gauge"] = "gauge"
     labels: tuple[str, ...] = LABELS
 
@@ -73,6 +73,19 @@ CATALOGUE = (
     Metric("medallion_model_alert_budget", "addresses", "Flagged addresses a day that people can look at.", "model"),
     Metric("medallion_model_days_over_budget", "days", "Days with more flagged addresses than the budget.", "model"),
     Metric("medallion_model_allowed_count", "rows", "Rows above the threshold whose address is allowed.", "model"),
+    Metric(
+        "medallion_stream_lag_seconds",
+        "seconds",
+        "From the arrival of the oldest record of the last micro-batch until it was served.",
+        "stream",
+    ),
+    Metric("medallion_stream_late_share", "share", "Share of events that came later than the watermark.", "stream"),
+    Metric(
+        "medallion_stream_quarantine_age_seconds",
+        "seconds",
+        "How long the oldest record has been in quarantine; 0 where there is none.",
+        "stream",
+    ),
 )
 BY_NAME = {metric.name: metric for metric in CATALOGUE}
 

@@ -63,6 +63,11 @@ def survey(folder: Path) -> list[RawFile]:
     paths = files(folder)
     if not paths:
         raise TaskError(f"there are no files in {folder}: upload some first")
+    return survey_of(paths, folder)
+
+
+def survey_of(paths: Iterable[Path], folder: Path) -> list[RawFile]:
+    """These files of `folder`, in their order. Raises TaskError where one cannot be read."""
     with ThreadPoolExecutor() as pool:
         return list(pool.map(lambda path: _survey_file(path, folder), paths))
 

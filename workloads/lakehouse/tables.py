@@ -77,6 +77,12 @@ def exists(spark: SparkSession, lake: Lake, table: Table) -> bool:
     return spark.catalog.tableExists(lake.table(table.name))
 
 
+def ensure(spark: SparkSession, lake: Lake, table: Table) -> None:
+    """Makes the table, empty, where it was never written."""
+    if not exists(spark, lake, table):
+        replace(spark.createDataFrame([], schema(table)), lake, table)
+
+
 def current(spark: SparkSession, lake: Lake, table: Table) -> bool:
     """Whether the table was written with the columns that it is declared with now."""
     if not exists(spark, lake, table):
@@ -176,8 +182,23 @@ def _literal(text: str) -> str:
     return f"'{escaped}'"
 
 
-def merge(frame: DataFrame, lake: Lake, table: Table, keys: Iterable[str]) -> None:
-    """Updates the rows that have the keys of `frame`, which must be unique in it, and inserts the others."""
+def append(frame: DataFrame, lake: Lake, table: Table, writer: str, number: int) -> None:
+    """Adds rows, once: what a `writer` adds under a `number` that is not above its last one is there already.
+
+    See https://docs.delta.io/latest/delta-streaming.html#idempotent-table-writes-in-foreachbatch.
+    """
+    with effect("table", table.name):
+        options = {"txnAppId": writer, "txnVersion": str(number)}
+        _write(frame, lake, table, options, mode="append")
+
+
+def merge(
+    frame: DataFrame, lake: Lake, table: Table, keys: Iterable[str], *, update: bool = True, delete: bool = False
+) -> None:
+    """Updates the rows that have the keys of `frame`, which must be unique in it, and inserts the others.
+
+    Without `update`, rows that are there stay as they are; with `delete`, rows whose keys `frame` lacks go.
+    """
     from pyspark.sql import functions as fn
 
     name = lake.table(table.name)
@@ -190,16 +211,20 @@ def merge(frame: DataFrame, lake: Lake, table: Table, keys: Iterable[str]) -> No
         for one in same[1:]:
             condition &= one
         merging = frame.to(schema(table)).alias("new").mergeInto(name, condition)
-        merging.whenMatched().updateAll().whenNotMatched().insertAll().merge()
+        if update:
+            merging = merging.whenMatched().updateAll()
+        if delete:
+            merging = merging.whenNotMatchedBySource().delete()
+        merging.whenNotMatched().insertAll().merge()
 
 
-def _write(frame: DataFrame, lake: Lake, table: Table, options: dict[str, str]) -> None:
+def _write(frame: DataFrame, lake: Lake, table: Table, options: dict[str, str], mode: str = "overwrite") -> None:
     spark, layer = frame.sparkSession, table.name.partition(".")[0]
     # The stack declares the schemas; where a catalogue starts empty, the first table makes its own. Asked first,
     # since on Unity Catalog even `IF NOT EXISTS` takes the right to create one.
     if not spark.catalog.databaseExists(lake.table(layer)):
         spark.sql(f"CREATE SCHEMA IF NOT EXISTS {lake.table(layer)}")
-    writer = frame.to(schema(table)).write.format("delta").mode("overwrite").options(**options)
+    writer = frame.to(schema(table)).write.format("delta").mode(mode).options(**options)
     if table.skipping:
         writer = writer.option("delta.dataSkippingStatsColumns", ",".join(table.skipping))
     if table.partitioned_by:

@@ -78,6 +78,10 @@ class TaskContext:
         """States the value of a metric of the catalogue for this task."""
         self.measured[metric] = value
 
+    def publish(self) -> None:
+        """Publishes what was measured so far: a task that runs for days does so now and then."""
+        _publish_metrics(self)
+
     def tell(self, name: str, content: Any) -> None:
         """Puts a JSON document of that name among the reports of this run."""
         self.told[name] = content

@@ -113,8 +113,19 @@ def test_models_drift_where_the_workload_says_so():
 
 
 def test_a_metric_of_tasks_is_no_figure_of_a_model():
-    with pytest.raises(ValueError, match="is a metric of tasks, not of models"):
-        queries.model_figure("x", queries.DURATION)
+    with pytest.raises(ValueError, match="is a metric of tasks, not of models or streams"):
+        queries.figure("x", queries.DURATION)
+
+
+def test_streams_are_watched_where_a_workload_has_one():
+    streaming = workload("with", "gold")
+    continuous = streaming.jobs[0].model_copy(update={"key": "stream", "continuous": True})
+    streaming = streaming.model_copy(update={"jobs": (*streaming.jobs, continuous)})
+    board = json.loads(grafana.files([workload("without", "gold"), streaming])["pipeline-processing-time.json"])
+    shown = {one for one in expressions(board) if "medallion_stream" in one}
+    assert shown == {f'{name}{{workload="with"}}' for name, metric in BY_NAME.items() if metric.kind == "stream"}
+    (lag,) = (panel for panel in board["panels"] if panel["title"] == "Stream lag")
+    assert lag["fieldConfig"]["defaults"]["unit"] == "s"
 
 
 def test_a_label_that_a_metric_does_not_have_is_refused():

@@ -50,7 +50,7 @@ def empty_catalog(spark) -> Iterator[None]:
     """Drops, before and after, whatever tables a test made."""
 
     def drop() -> None:
-        for layer in ("bronze", "silver", "gold", "quarantine"):
+        for layer in ("bronze", "silver", "gold", "speed", "quarantine"):
             spark.sql(f"DROP SCHEMA IF EXISTS {layer} CASCADE")
 
     drop()
@@ -60,10 +60,16 @@ def empty_catalog(spark) -> Iterator[None]:
 
 @pytest.fixture
 def context(lake: Lake, spark, empty_catalog):
-    """Makes the context of a task of `ssh-logs`."""
+    """Makes the context of a task, of `ssh-logs` where no other workload is named."""
 
-    def make(key: str, ingest_time: datetime = INGEST_TIME, run_id: str = "run-1", **parameters) -> TaskContext:
-        workload = spec.find("ssh-logs")
+    def make(
+        key: str,
+        ingest_time: datetime = INGEST_TIME,
+        run_id: str = "run-1",
+        workload_name: str = "ssh-logs",
+        **parameters,
+    ) -> TaskContext:
+        workload = spec.find(workload_name)
         task = next(task for job in workload.jobs for task in job.tasks if task.key == key)
         typed = workload.parse_parameters({name: str(value) for name, value in parameters.items()})
         return TaskContext(workload, task, run_id, ingest_time, typed, lake)
