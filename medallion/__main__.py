@@ -9,7 +9,7 @@ import typer
 from medallion.cost import cost
 from medallion.doctor import doctor
 from medallion.feedback import feedback
-from medallion.generate import generate
+from medallion.generate import CONTEXT, generate
 from medallion.model import model
 from medallion.repair import repair
 from medallion.run import run
@@ -23,8 +23,9 @@ from workloads.spec import SpecError
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help="Runs of the Medallion lakehouse."
 )
-for subcommand in (run, upload, status, repair, generate, validate, feedback, model, cost, doctor, triggers):
+for subcommand in (run, upload, status, repair, validate, feedback, model, cost, doctor, triggers):
     app.command()(subcommand)
+app.command(context_settings=CONTEXT)(generate)
 
 
 def main() -> None:

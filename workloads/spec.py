@@ -39,7 +39,7 @@ class Strict(BaseModel):
 
 
 class Parameter(Strict):
-    """A parameter of a workload's jobs. Databricks passes every value as text; `parse` gives it its type back."""
+    """A parameter of a workload's jobs, or of its generator. Values come as text; `parse` gives their type back."""
 
     name: Key
     type: Literal["string", "integer", "number", "boolean"] = "string"

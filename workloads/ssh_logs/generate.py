@@ -17,12 +17,17 @@ from itertools import islice
 from operator import itemgetter
 from pathlib import Path
 
+from workloads.spec import Parameter
 from workloads.ssh_logs.actors import DAY, Legitimate
 from workloads.ssh_logs.attackers import KINDS, OTHER_STRENGTHS, STRENGTHS, Campaign, Planner, attack
 from workloads.ssh_logs.sshd import Host, Said, Truth, new_hosts
 
-__all__ = ["KINDS", "OTHER_STRENGTHS", "START", "STRENGTHS", "VERSION", "Mix", "Truth", "generate", "write"]
+__all__ = ["KINDS", "OPTIONS", "OTHER_STRENGTHS", "START", "STRENGTHS", "VERSION", "Mix", "Truth", "generate", "write"]
 
+OPTIONS = (
+    Parameter(name="lines", type="integer", default=10_000, meaning="How many lines."),
+    Parameter(name="seed", type="integer", default=7, meaning="The same seed gives the same bytes."),
+)
 # Raise it when the same seed gives other bytes: it is part of what a holdout is known by.
 VERSION = 2
 START = datetime(2026, 3, 2, 6, 0)  # UTC; a Monday
@@ -86,8 +91,11 @@ def write(folder: Path, lines: int, seed: int, mix: Mix = DEFAULT) -> list[Path]
     """Write a sample into a folder: `data/auth.log`, and its truth by line and by campaign. Returns the paths.
 
     `truth/auth.csv` has a row for each line, `truth/campaigns.csv` for each campaign as far as its lines show it; times
-    are UTC. Each file is published whole. Raises OSError where they cannot be written.
+    are UTC. Each file is published whole. Raises ValueError where there is to be no line, OSError where they cannot be
+    written.
     """
+    if lines < 1:
+        raise ValueError(f"lines is at least 1, not {lines}")
     paths = [folder / "data" / "auth.log", folder / "truth" / "auth.csv", folder / "truth" / "campaigns.csv"]
     for path in paths:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -106,6 +106,25 @@ def test_replacing_removes_what_is_not_uploaded_now_after_the_new_files_are_ther
     assert target.files.contents == {f"{TARGET}/b.log": b"new"}
 
 
+def test_a_folder_keeps_its_structure_and_replaces_another_of_other_structure(tmp_path):
+    target = client(**{"events/a.jsonl": b"old", "events/z.jsonl": b"older", "users.csv": b"u"})
+    (tmp_path / "events").mkdir()
+    for name, data in {"events/a.jsonl": b"new", "events/b.jsonl": b"b", "users.csv": b"u"}.items():
+        (tmp_path / name).write_bytes(data)
+    result = transfer(target, collect(tmp_path), TARGET, replace=True)
+    assert result == {
+        "uploaded": ["events/a.jsonl", "events/b.jsonl"],
+        "unchanged": ["users.csv"],
+        "removed": ["events/z.jsonl"],
+    }
+    assert target.files.folders == {f"{TARGET}/events"}
+    assert {path.removeprefix(f"{TARGET}/"): data for path, data in target.files.contents.items()} == {
+        "events/a.jsonl": b"new",
+        "events/b.jsonl": b"b",
+        "users.csv": b"u",
+    }
+
+
 def test_the_first_upload_finds_no_folder(tmp_path):
     source = Source(tmp_path / "a.log", "a.log", 3)
     source.path.write_bytes(b"one")
