@@ -49,12 +49,13 @@ class ClusterArgs:
 
 @dataclass(frozen=True)
 class JobArgs:
-    """What all jobs share: cluster, whether schedules run, who is told of a failure (e-mail addresses), and the roles
-    of groups (`reader`, `engineer`).
+    """What all jobs share: cluster, whether schedules run, whether continuous jobs do, who is told of a failure (e-mail
+    addresses), and the roles of groups (`reader`, `engineer`).
     """
 
     cluster: ClusterArgs
     schedules: bool
+    continuous: bool
     notify: Sequence[str] = ()
     grants: Mapping[str, str] = field(default_factory=dict)
 
@@ -99,7 +100,7 @@ def job_settings(workload: Workload, job: Job, args: JobArgs, site: JobSite) -> 
         "description": workload.description,
         "tags": {"job": job.key, "workload": workload.name},
         "job_clusters": [{"job_cluster_key": CLUSTER, "new_cluster": cluster}],
-        "tasks": [_task(workload, task, site.wheel) for task in sorted(job.tasks, key=lambda task: task.key)],
+        "tasks": [_task(workload, job, task, site.wheel) for task in sorted(job.tasks, key=lambda task: task.key)],
         "parameters": [
             {"name": parameter.name, "default": parameter.text(parameter.default)}
             for parameter in sorted(workload.parameters, key=lambda parameter: parameter.name)
@@ -107,15 +108,14 @@ def job_settings(workload: Workload, job: Job, args: JobArgs, site: JobSite) -> 
         "max_concurrent_runs": 1,
         "queue": {"enabled": True},
     }
-    pause_status = "UNPAUSED" if args.schedules else "PAUSED"
     if job.schedule:
         settings["schedule"] = {
             "quartz_cron_expression": job.schedule,
             "timezone_id": "UTC",
-            "pause_status": pause_status,
+            "pause_status": _pause_status(args.schedules),
         }
     if job.continuous:
-        settings["continuous"] = {"pause_status": pause_status}
+        settings["continuous"] = {"pause_status": _pause_status(args.continuous)}
     if site.run_as is not None:
         settings["run_as"] = {"service_principal_name": site.run_as}
     if args.notify:
@@ -146,8 +146,16 @@ def libraries(wheel: Input[str]) -> list[dict[str, Any]]:
     return [{"whl": wheel}, *({"pypi": {"package": library}} for library in LIBRARIES)]
 
 
-def _task(workload: Workload, task: Task, wheel: Input[str]) -> dict[str, Any]:
-    """The properties of a task. Databricks fills in what stands in double braces."""
+def _pause_status(runs: bool) -> str:
+    return "UNPAUSED" if runs else "PAUSED"
+
+
+def _task(workload: Workload, job: Job, task: Task, wheel: Input[str]) -> dict[str, Any]:
+    """The properties of a task. Databricks fills in what stands in double braces.
+
+    Tasks of a continuous job have no retries of their own: Databricks starts the whole job anew, after ever longer
+    pauses. Source: https://docs.databricks.com/jobs/continuous.html
+    """
     parameters = [
         *("--workload", workload.name, "--task", task.key),
         *("--run-id", "{{job.run_id}}", "--ingest-time", "{{job.start_time.iso_datetime}}"),
@@ -162,8 +170,7 @@ def _task(workload: Workload, task: Task, wheel: Input[str]) -> dict[str, Any]:
         "job_cluster_key": CLUSTER,
         "python_wheel_task": {"package_name": PACKAGE, "entry_point": ENTRY_POINT, "parameters": parameters},
         "libraries": libraries(wheel),
-        "max_retries": task.retries,
-        "min_retry_interval_millis": 5_000,
+        **({} if job.continuous else {"max_retries": task.retries, "min_retry_interval_millis": 5_000}),
         "timeout_seconds": task.timeout_seconds,
     }
 

@@ -2,8 +2,8 @@
 
 Owns storage credential, external locations, the catalog with its schemas, the volumes, the registered models and the
 grants. Not tables, versions of models and their aliases: runs create those. Managed tables lie in the container
-`catalog`; every other container has a schema of its name with the volume `files` at its root. Managed storage and
-external locations do not overlap.
+`catalog`; every other container has a schema of its name with the volume `files` at its root, and the speed layer,
+which has tables only, has a schema without files. Managed storage and external locations do not overlap.
 """
 
 from __future__ import annotations
@@ -21,6 +21,8 @@ from components.existing import look_up
 
 VOLUME = "files"
 MODELS = "models"
+TABLE_SCHEMAS = ("speed",)
+"""Layers that have tables, but no container of files."""
 
 PRIVILEGES: Mapping[str, tuple[str, ...]] = {
     "reader": ("EXECUTE", "READ_VOLUME", "SELECT", "USE_CATALOG", "USE_SCHEMA"),
@@ -95,6 +97,8 @@ class UnityCatalog(pulumi.ComponentResource):
             opts=ResourceOptions(parent=self, protect=args.protect, depends_on=[locations[CATALOG_CONTAINER]]),
         )
         self.volumes = {container: self._volume(container, locations[container]) for container in FILE_CONTAINERS}
+        for layer in TABLE_SCHEMAS:
+            self._schema(layer, f"Tables of the layer {layer}.")
         for model in args.models:
             databricks.RegisteredModel(
                 f"{name}-model-{model}",
@@ -133,15 +137,20 @@ class UnityCatalog(pulumi.ComponentResource):
             opts=ResourceOptions(parent=self),
         )
 
-    def _volume(self, container: str, location: databricks.ExternalLocation) -> databricks.Volume:
-        """The schema of a container, and the volume with its files."""
-        schema = databricks.Schema(
-            f"{self._name}-schema-{container}",
+    def _schema(self, name: str, comment: str) -> databricks.Schema:
+        return databricks.Schema(
+            f"{self._name}-schema-{name}",
             catalog_name=self.catalog.name,
-            name=container,
-            comment=f"Tables and models of {container}, and the files of the container of that name.",
+            name=name,
+            comment=comment,
             force_destroy=not self._args.protect,
             opts=ResourceOptions(parent=self, protect=self._args.protect),
+        )
+
+    def _volume(self, container: str, location: databricks.ExternalLocation) -> databricks.Volume:
+        """The schema of a container, and the volume with its files."""
+        schema = self._schema(
+            container, f"Tables and models of {container}, and the files of the container of that name."
         )
         return databricks.Volume(
             f"{self._name}-volume-{container}",

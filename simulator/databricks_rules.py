@@ -279,6 +279,7 @@ def remove_notebook(cloud: Cloud, resource: Resource) -> None:
 
 def job(cloud: Cloud, resource: Resource) -> None:
     _tasks(resource.inputs)
+    _continuous(resource.inputs)
     run_as = (resource.inputs.get("runAs") or {}).get("servicePrincipalName")
     if run_as:
         require_principal(cloud, resource.scope, run_as)
@@ -310,6 +311,20 @@ def _tasks(inputs: Mapping[str, Any]) -> None:
         if not free:
             raise CloudError(f"Task dependencies form a cycle: {', '.join(needs)}")
         needs = {key: others for key, others in needs.items() if key not in free}
+
+
+def _continuous(inputs: Mapping[str, Any]) -> None:
+    """https://docs.databricks.com/jobs/continuous.html"""
+    if inputs.get("continuous") is None:
+        return
+    if inputs.get("schedule") or inputs.get("trigger"):
+        raise CloudError("A job can have only one of schedule, trigger and continuous.")
+    if inputs.get("maxConcurrentRuns", 1) > 1:
+        raise CloudError("A continuous job can have only one active run: max_concurrent_runs must be 1.")
+    for task in inputs.get("tasks") or []:
+        if task.get("maxRetries") or task.get("dependsOns"):
+            what = "retry policies" if task.get("maxRetries") else "task dependencies"
+            raise CloudError(f"Continuous jobs do not support {what} (task '{task['taskKey']}').")
 
 
 def _task_runs_on(cloud: Cloud, scope: str, task: Mapping[str, Any]) -> None:

@@ -75,7 +75,8 @@ def catalog(settings: Settings, name: str, workloads: tuple[Workload, ...]) -> C
 
 
 def job(settings: Settings, catalog: str) -> JobArgs:
-    """The jobs, which work in that catalog. Their schedules rest where the data factory's triggers run.
+    """The jobs, which work in that catalog. Their schedules rest where the data factory's triggers run; continuous jobs
+    do not, for pipelines run only jobs that end.
 
     Raises UnknownRuntimeError.
     """
@@ -83,6 +84,7 @@ def job(settings: Settings, catalog: str) -> JobArgs:
     return JobArgs(
         cluster=cluster(settings, catalog),
         schedules=databricks.schedules and not settings.data_factory.triggers,
+        continuous=databricks.schedules,
         notify=databricks.notify,
         grants=databricks.grants,
     )

@@ -184,8 +184,8 @@ class Existing(Section):
     """Names of what is already there and is used, not created. All of it lies in `resource_group`.
 
     Unity Catalog's objects belong to workspace and lake: where one of these exists, `catalog` names an existing catalog
-    with a schema and a volume `files` for each container, and `interactive_cluster` is the id of the cluster on which
-    notebooks run.
+    with a schema and a volume `files` for each container and a schema `speed`, and `interactive_cluster` is the id of
+    the cluster on which notebooks run.
     """
 
     resource_group: str | None = None

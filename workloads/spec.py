@@ -117,6 +117,8 @@ class Job(Strict):
         self.in_order()
         if self.continuous and self.schedule:
             raise ValueError(f"job {self.key!r} is continuous and has a schedule: choose one")
+        if self.continuous and any(task.depends_on for task in self.tasks):
+            raise ValueError(f"job {self.key!r} is continuous: its tasks cannot depend on each other")
         return self
 
     @model_validator(mode="after")
@@ -190,6 +192,50 @@ class ServingTable(Strict):
         """The columns that tell its rows apart."""
         return (*self.partition_key, *self.order)
 
+    def batch_schema(self) -> StoredTable:
+        """The table as it is stored, for rows of the batch layer: they stay until a later version takes their place."""
+        columns = (*self.columns, VERSION)
+        return StoredTable(name=self.name, columns=columns, partition_key=self.partition_key, clustering=self.order)
+
+    def speed_schema(self) -> StoredTable | None:
+        """Its twin for rows of the speed layer, which go by themselves; None where there is no speed layer."""
+        if self.speed is None:
+            return None
+        return StoredTable(
+            name=f"{self.name}_speed",
+            columns=(*self.columns, VERSION),
+            partition_key=self.partition_key,
+            clustering=(VERSION.name, *self.order),
+            time_to_live_seconds=self.speed_time_to_live_seconds,
+        )
+
+
+class StoredTable(Strict):
+    """A table as the serving store has it: pure, and the same on Azure and on a laptop.
+
+    Rows lie together by `partition_key`, in ascending order of `clustering`; without a time to live, they stay.
+    """
+
+    name: str
+    columns: tuple[ServingColumn, ...]
+    partition_key: tuple[Key, ...]
+    clustering: tuple[Key, ...] = ()
+    time_to_live_seconds: int | None = None
+
+
+VERSION = ServingColumn(name="version", type="bigint", meaning="Version of the batch layer that the row is of")
+
+SERVING_VERSIONS = StoredTable(
+    name="serving_versions",
+    columns=(
+        ServingColumn(name="view", type="text", meaning="The table that is served (the word is CQL's own: quote it)"),
+        ServingColumn(name="version", type="bigint", meaning="The version that is shown"),
+        ServingColumn(name="published_at", type="timestamp", meaning="When it was switched to"),
+    ),
+    partition_key=("view",),
+)
+"""Beside the tables of every workload: which version of each is shown."""
+
 
 class Query(Strict):
     """A question that the serving store answers: columns that must equal a value, and one that must not be less."""
@@ -235,6 +281,12 @@ class Workload(Strict):
         """The parts of the platform that a stack declares only for workloads that use them."""
         return frozenset({"serving-store"} if self.serving else ()) | ({"event-stream"} if self.streams else set())
 
+    @property
+    def stored(self) -> tuple[StoredTable, ...]:
+        """All tables of its keyspace in the serving store, by name; none where it serves nothing."""
+        both = [schema for table in self.serving for schema in (table.batch_schema(), table.speed_schema()) if schema]
+        return tuple(sorted((*both, SERVING_VERSIONS), key=lambda table: table.name)) if both else ()
+
     @model_validator(mode="after")
     def _queries_follow_the_keys(self) -> Self:
         tables = {table.name: table for table in self.serving}
@@ -252,7 +304,7 @@ class Workload(Strict):
             ("jobs", [job.key for job in self.jobs]),
             ("parameters", [parameter.name for parameter in self.parameters]),
             ("tasks", [task.key for job in self.jobs for task in job.tasks]),
-            ("tables to serve", [table.name for table in self.serving]),
+            ("tables to serve", [table.name for table in self.stored]),
             ("queries", [query.name for query in self.queries]),
             ("event streams", [stream.name for stream in self.streams]),
         ):

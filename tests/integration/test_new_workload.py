@@ -34,7 +34,7 @@ def test_a_copied_in_folder_is_a_workload(project_copy):
     }
     # The wheel holds the new folder, so all that runs it names the new wheel; the dashboards have new rows, and
     # Grafana's pod carries their hash, to start again with them.
-    runs_the_wheel = {"interactive-cluster", "job-ssh-logs", "pipeline-ssh-logs"}
+    runs_the_wheel = {"interactive-cluster"} | {name for name in before if name.startswith(("job-", "pipeline-"))}
     assert changed == {"wheel-file", *runs_the_wheel, "grafana-dashboards", "grafana-deployment"}
     assert "word-count" in json.dumps(after["grafana-dashboards"]["inputs"])
 

@@ -31,7 +31,8 @@ def test_the_interactive_cluster_is_an_option(record):
 def test_the_policy_holds_every_cluster_of_ours(stacks):
     prod = stacks["prod"]
     policy = json.loads(prod.one("ClusterPolicy")["definition"])
-    for cluster in (prod.one("Cluster"), prod.one("Job")["jobClusters"][0]["newCluster"]):
+    of_jobs = [job.inputs["jobClusters"][0]["newCluster"] for job in prod.of("Job")]
+    for cluster in (prod.one("Cluster"), *of_jobs):
         assert cluster["sparkVersion"] == policy["spark_version"]["value"]
         assert cluster["nodeTypeId"] in policy["node_type_id"]["values"]
         assert cluster["dataSecurityMode"] == policy["data_security_mode"]["value"]

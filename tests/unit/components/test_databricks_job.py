@@ -12,7 +12,7 @@ from components.databricks_job import (
     job_settings,
 )
 from components.runtimes import Runtime
-from workloads.spec import Job, Parameter, Task, Workload
+from workloads.spec import Job, Parameter, Task, Workload, discover
 
 RUNTIME = Runtime(name="17.3", key="17.3.x-scala2.13", spark="4.0.0", python="3.12", end_of_support=date(2028, 10, 22))
 WHEEL = "/Volumes/c/models/files/wheels/w.whl"
@@ -45,7 +45,7 @@ def cluster(**changes):
 
 
 def settings(key="batch", site=None, **changes):
-    arguments = JobArgs(**({"cluster": cluster(), "schedules": True} | changes))
+    arguments = JobArgs(**({"cluster": cluster(), "schedules": True, "continuous": True} | changes))
     return job_settings(WORKLOAD, WORKLOAD.job(key), arguments, site or JobSite(WHEEL))
 
 
@@ -110,15 +110,31 @@ def test_the_job_is_complete_and_exact():
 
 def test_schedules_are_paused_where_the_settings_say_so():
     assert settings(schedules=False)["schedule"]["pause_status"] == "PAUSED"
-    assert settings("stream", schedules=False)["continuous"] == {"pause_status": "PAUSED"}
+    assert settings("stream", schedules=False)["continuous"] == {"pause_status": "UNPAUSED"}
+    assert settings("stream", continuous=False)["continuous"] == {"pause_status": "PAUSED"}
 
 
-def test_a_further_job_has_its_own_name_and_no_schedule():
+def test_a_continuous_job_has_its_own_name_and_cluster_and_neither_schedule_nor_retries():
     stream = settings("stream")
     assert stream["name"] == "two-steps-stream"
     assert stream["tags"] == {"job": "stream", "workload": "two-steps"}
     assert stream["continuous"] == {"pause_status": "UNPAUSED"}
+    assert stream["max_concurrent_runs"] == 1
     assert "schedule" not in stream
+    (task,) = stream["tasks"]
+    assert task["job_cluster_key"] == stream["job_clusters"][0]["job_cluster_key"]
+    assert {"max_retries", "min_retry_interval_millis", "depends_ons"} & set(task) == set()
+    assert task["timeout_seconds"] == 3600
+
+
+def test_each_job_takes_all_parameters_of_its_workload_with_their_defaults(stacks):
+    for workload in discover():
+        for job in workload.jobs:
+            declared = stacks["dev"].inputs(f"job-{workload.job_name(job.key)}")
+            assert {item["name"]: item["default"] for item in declared["parameters"]} == {
+                parameter.name: parameter.text(parameter.default) for parameter in workload.parameters
+            }
+            assert ("schedule" in declared, "continuous" in declared) == (bool(job.schedule), job.continuous)
 
 
 def test_failures_are_told_to_those_who_are_named():
@@ -142,9 +158,9 @@ def test_policy_and_principal_are_set_where_the_workspace_has_them():
 
 def test_jobs_run_as_our_identity_under_our_policy(stacks):
     prod = stacks["prod"]
-    job = prod.one("Job")
-    assert job["runAs"] == {"servicePrincipalName": "jobs-identity-client"}
-    assert job["jobClusters"][0]["newCluster"]["policyId"] == "compute-policy-id"
+    for job in (each.inputs for each in prod.of("Job")):
+        assert job["runAs"] == {"servicePrincipalName": "jobs-identity-client"}
+        assert job["jobClusters"][0]["newCluster"]["policyId"] == "compute-policy-id"
     assert prod.one("ServicePrincipal")["applicationId"] == "jobs-identity-client"
 
 

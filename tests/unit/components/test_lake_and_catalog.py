@@ -5,6 +5,9 @@ import pytest
 from components.data_lake import CATALOG_CONTAINER, FILE_CONTAINERS
 from components.identity import ROLES
 from components.unity_catalog import PRIVILEGES
+from workloads.spec import discover
+
+MODEL = ("catalogName", "schemaName", "name")
 
 
 def test_the_account_takes_identities_only_and_answers_encrypted(stacks):
@@ -90,10 +93,14 @@ def test_a_lock_keeps_the_lake_where_data_is_protected(stacks):
 
 
 def test_models_of_workloads_are_registered_in_the_catalog(stacks):
-    model = stacks["dev"].one("RegisteredModel")
-    assert [model[key] for key in ("catalogName", "schemaName", "name")] == [
-        *("medallion_dev", "models", "ssh-anomaly-model")
-    ]
+    registered = {tuple(r.inputs[key] for key in MODEL) for r in stacks["dev"].of("RegisteredModel")}
+    assert registered == {("medallion_dev", "models", name) for workload in discover() for name in workload.models}
+
+
+def test_every_layer_in_which_tasks_write_tables_has_a_schema(stacks):
+    tasks = [task for workload in discover() for job in workload.jobs for task in job.tasks]
+    layers = {table.partition(".")[0] for task in tasks for table in (*task.reads, *task.writes)}
+    assert layers <= {r.inputs["name"] for r in stacks["dev"].of("Schema")}
 
 
 def test_the_credential_is_the_identity_of_the_connector(stacks):
@@ -118,7 +125,7 @@ def test_each_container_has_a_location_and_each_but_the_catalogs_a_schema_and_a_
     assert {r.inputs["name"]: r.inputs["url"] for r in dev.of("ExternalLocation")} == {
         f"medallion_dev_{container}": url(container) for container in (*FILE_CONTAINERS, CATALOG_CONTAINER)
     }
-    assert {r.inputs["name"] for r in dev.of("Schema")} == set(FILE_CONTAINERS)
+    assert {r.inputs["name"] for r in dev.of("Schema")} == {*FILE_CONTAINERS, "speed"}
     assert {
         (r.inputs["schemaName"], r.inputs["name"], r.inputs["volumeType"], r.inputs["storageLocation"])
         for r in dev.of("Volume")

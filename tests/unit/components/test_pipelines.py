@@ -3,7 +3,7 @@
 import pytest
 
 from components.activities import job_activities, longest_run, notebook_activities, timespan
-from workloads.spec import Job, Parameter, Task, Workload
+from workloads.spec import Job, Parameter, Task, Workload, discover
 
 WORKLOAD = Workload(
     name="two-jobs",
@@ -103,7 +103,7 @@ def test_the_factory_signs_in_as_itself(stacks):
 
 
 def test_the_pipeline_of_ssh_logs_is_the_chain_of_the_original(stacks):
-    pipeline = stacks["dev"].one("Pipeline")
+    pipeline = stacks["dev"].inputs("pipeline-ssh-logs")
     assert pipeline["pipelineName"] == "dev_ssh_logs"
     names = ["Bronze_Layer_Processing", "Silver_Layer_Processing", "Gold_Layer_Processing", "ML_Model_Training"]
     assert [activity["name"] for activity in pipeline["activities"]] == names
@@ -119,9 +119,19 @@ def test_the_pipeline_of_ssh_logs_is_the_chain_of_the_original(stacks):
     assert pipeline["concurrency"] == 1
 
 
-def test_a_pipeline_may_start_the_job_as_a_whole(record):
+def test_the_chain_of_a_workload_runs_the_jobs_that_end_and_no_other(stacks):
+    for workload in discover():
+        activities = stacks["dev"].inputs(f"pipeline-{workload.name}")["activities"]
+        run = {(a["baseParameters"]["job"], a["baseParameters"]["tasks"]) for a in activities}
+        ends = [job for job in workload.jobs if not job.continuous]
+        assert run == {(job.key, ",".join(step.tasks)) for job in ends for step in job.chain()}
+
+
+def test_a_pipeline_may_start_the_jobs_as_a_whole(record):
     engine = record("dev", data_factory={"orchestration": "databricks-job"})
-    assert [activity["jobId"] for activity in engine.one("Pipeline")["activities"]] == ["job-ssh-logs-id"]
+    for workload in discover():
+        started = [activity["jobId"] for activity in engine.inputs(f"pipeline-{workload.name}")["activities"]]
+        assert started == [f"job-{workload.job_name(job.key)}-id" for job in workload.jobs if not job.continuous]
     assert "existingClusterId" not in engine.inputs("pipelines-dev_databricks")["properties"]
     assert engine.of("Notebook") == []
 
@@ -150,6 +160,12 @@ def test_hours_and_files_that_come_in_start_the_pipeline(stacks):
     }
 
 
-def test_where_triggers_run_the_schedules_of_jobs_rest(record):
-    assert record("prod").one("Job")["schedule"]["pauseStatus"] == "UNPAUSED"
-    assert record("prod", data_factory={"triggers": True}).one("Job")["schedule"]["pauseStatus"] == "PAUSED"
+def schedules(engine):
+    return {job.inputs["schedule"]["pauseStatus"] for job in engine.of("Job") if "schedule" in job.inputs}
+
+
+def test_where_triggers_run_schedules_rest_and_continuous_jobs_do_not(stacks, record):
+    assert schedules(stacks["prod"]) == {"UNPAUSED"}
+    rests = record("prod", data_factory={"triggers": True})
+    assert schedules(rests) == {"PAUSED"}
+    assert rests.inputs("job-cloud-usage-stream")["continuous"] == {"pauseStatus": "UNPAUSED"}

@@ -17,7 +17,7 @@ from workloads.spec import discover
 def test_databricks_connect_is_of_the_runtime_of_the_clusters(project_root, stacks):
     locked = (project_root / "services" / "validation" / "requirements.txt").read_text(encoding="utf-8")
     (version,) = re.findall(r"^databricks-connect==(\d+\.\d+)\.", locked, re.MULTILINE)
-    cluster = stacks["prod"].one("Job")["jobClusters"][0]["newCluster"]
+    cluster = stacks["prod"].inputs("job-ssh-logs")["jobClusters"][0]["newCluster"]
     assert cluster["sparkVersion"] == runtime(version).key
 
 

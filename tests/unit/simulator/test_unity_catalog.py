@@ -27,6 +27,8 @@ CONTRIBUTOR, READER = "ba92f5b4-2d11-453d-a403-e96b0029c9fe", "2a2b9908-6ea1-4ae
 MODELS, TABLES = (f"abfss://{name}@lake.dfs.core.windows.net/" for name in ("models", "catalog"))
 RUNTIME = "17.3.x-scala2.13"
 WHEEL = "/Volumes/cat/models/files/wheels/w.whl"
+SCHEDULE = {"quartzCronExpression": "0 0 2 * * ?", "timezoneId": "UTC"}
+AFTER_A = [{"taskKey": "a"}]
 
 
 @pytest.fixture
@@ -262,6 +264,14 @@ def test_a_role_taken_away_stops_uploads(volume, make, source):
         (JOB, {"name": "j", "tasks": [{"taskKey": "a"}, {"taskKey": "a"}]}, "Duplicate task key: 'a'"),
         (JOB, {"name": "j", "tasks": [{"taskKey": "a", "dependsOns": [{"taskKey": "b"}]}]}, "'b', which does not"),
         (JOB, {"name": "j", "tasks": [{"taskKey": "a", "dependsOns": [{"taskKey": "a"}]}]}, "form a cycle: a"),
+        (JOB, {"name": "j", "continuous": {}, "schedule": SCHEDULE}, "only one of schedule, trigger and continuous"),
+        (JOB, {"name": "j", "continuous": {}, "maxConcurrentRuns": 2}, "max_concurrent_runs must be 1"),
+        (JOB, {"name": "j", "continuous": {}, "tasks": [{"taskKey": "a", "maxRetries": 1}]}, "support retry policies"),
+        (
+            JOB,
+            {"name": "j", "continuous": {}, "tasks": [{"taskKey": "a"}, {"taskKey": "b", "dependsOns": AFTER_A}]},
+            "support task dependencies",
+        ),
         (JOB, {"name": "j", "tasks": [{"taskKey": "a", "jobClusterKey": "c"}]}, "'c' is not defined in field"),
     ],
 )

@@ -11,6 +11,9 @@ from stacks.outputs import Outputs
 from stacks.place import Place
 from workloads.spec import discover
 
+WORKLOADS = discover()
+JOBS = [workload.job_name(job.key) for workload in WORKLOADS for job in workload.jobs]
+SCHEDULED = [workload for workload in WORKLOADS if any(job.schedule for job in workload.jobs)]
 EVERYWHERE = {
     "azure-native:authorization:RoleAssignment": 5,
     "azure-native:consumption:Budget": 1,
@@ -22,8 +25,8 @@ EVERYWHERE = {
     "azure-native:databricks:Workspace": 1,
     "azure-native:datafactory:Factory": 1,
     "azure-native:datafactory:LinkedService": 2,
-    "azure-native:datafactory:Pipeline": 1,
-    "azure-native:datafactory:Trigger": 2,
+    "azure-native:datafactory:Pipeline": len(WORKLOADS),
+    "azure-native:datafactory:Trigger": len(WORKLOADS) + len(SCHEDULED),
     "azure-native:keyvault:Vault": 1,
     "azure-native:managedidentity:FederatedIdentityCredential": 1,
     "azure-native:managedidentity:UserAssignedIdentity": 4,
@@ -43,11 +46,11 @@ EVERYWHERE = {
     "databricks:index/externalLocation:ExternalLocation": 8,
     "databricks:index/file:File": 1,
     "databricks:index/grants:Grants": 1,
-    "databricks:index/job:Job": 1,
+    "databricks:index/job:Job": len(JOBS),
     "databricks:index/notebook:Notebook": 1,
     "databricks:index/permissions:Permissions": 1,
-    "databricks:index/registeredModel:RegisteredModel": 1,
-    "databricks:index/schema:Schema": 7,
+    "databricks:index/registeredModel:RegisteredModel": sum(len(workload.models) for workload in WORKLOADS),
+    "databricks:index/schema:Schema": 8,
     "databricks:index/secretAcl:SecretAcl": 1,
     "databricks:index/secretScope:SecretScope": 1,
     "databricks:index/servicePrincipal:ServicePrincipal": 1,
@@ -101,8 +104,8 @@ def test_outputs_are_those_that_are_documented(stacks, stack):
     assert outputs.databricks_host == "https://adb-1.azuredatabricks.net"
     assert outputs.catalog == f"medallion_{stack}"
     assert outputs.volumes == f"/Volumes/medallion_{stack}"
-    assert outputs.jobs == {"ssh-logs": "job-ssh-logs-id"}
-    assert outputs.pipelines == {"ssh-logs": f"{stack}_ssh_logs"}
+    assert outputs.jobs == {name: f"job-{name}-id" for name in JOBS}
+    assert outputs.pipelines == {workload.name: f"{stack}_{workload.folder}" for workload in WORKLOADS}
     assert outputs.lake_endpoint == f"https://{outputs.lake_account}.dfs.core.windows.net/"
     assert outputs.grafana_url == f"http://grafana-service.medallion-{stack}.svc.cluster.local:3000"
 
@@ -113,24 +116,25 @@ def test_every_output_is_described():
 
 def test_stacks_differ_as_the_design_says(stacks):
     def differing(engine):
-        cluster = engine.one("Job")["jobClusters"][0]["newCluster"]
+        cluster = engine.inputs("job-ssh-logs")["jobClusters"][0]["newCluster"]
         return {
             "redundancy": engine.one("StorageAccount")["sku"]["name"],
             "spot": cluster["azureAttributes"]["availability"] == "SPOT_WITH_FALLBACK_AZURE",
             "workers": cluster["numWorkers"],
-            "schedules": engine.one("Job")["schedule"]["pauseStatus"],
+            "schedules": engine.inputs("job-ssh-logs")["schedule"]["pauseStatus"],
+            "streams": engine.inputs("job-cloud-usage-stream")["continuous"]["pauseStatus"],
             "allow-list": "authorizedIPRanges" in engine.one("ManagedCluster")["apiServerAccessProfile"],
             "zones": engine.one("ManagedCluster")["agentPoolProfiles"][0].get("availabilityZones"),
             "tier": engine.one("ManagedCluster")["sku"]["tier"],
             "private": engine.one("Factory")["publicNetworkAccess"] == "Disabled",
         }
 
-    keys = ("redundancy", "spot", "workers", "schedules", "allow-list", "zones", "tier", "private")
+    keys = ("redundancy", "spot", "workers", "schedules", "streams", "allow-list", "zones", "tier", "private")
     rows = {
-        "local": ("Standard_LRS", False, 1, "UNPAUSED", False, None, "Free", False),
-        "dev": ("Standard_LRS", True, 2, "PAUSED", True, None, "Free", False),
-        "staging": ("Standard_ZRS", True, 2, "UNPAUSED", False, ["1", "2"], "Standard", True),
-        "prod": ("Standard_ZRS", False, 4, "UNPAUSED", False, ["1", "2", "3"], "Standard", True),
+        "local": ("Standard_LRS", False, 1, "UNPAUSED", "UNPAUSED", False, None, "Free", False),
+        "dev": ("Standard_LRS", True, 2, "PAUSED", "PAUSED", True, None, "Free", False),
+        "staging": ("Standard_ZRS", True, 2, "UNPAUSED", "UNPAUSED", False, ["1", "2"], "Standard", True),
+        "prod": ("Standard_ZRS", False, 4, "UNPAUSED", "UNPAUSED", False, ["1", "2", "3"], "Standard", True),
     }
     assert {stack: differing(engine) for stack, engine in stacks.items()} == {
         stack: dict(zip(keys, row, strict=True)) for stack, row in rows.items()
@@ -192,21 +196,33 @@ def test_groups_get_their_roles_in_the_catalog(record):
     assert grants["grants"][1]["privileges"] == ["EXECUTE", "READ_VOLUME", "SELECT", "USE_CATALOG", "USE_SCHEMA"]
 
 
-def test_failures_and_pushgateway_reach_the_job(record):
-    job = record("dev", databricks={"notify": ["a@b.org"], "pushgateway": "http://10.0.0.4:9091"}).one("Job")
-    assert job["emailNotifications"]["onFailures"] == ["a@b.org"]
-    cluster = job["jobClusters"][0]["newCluster"]
-    assert cluster["sparkEnvVars"]["MEDALLION_PUSHGATEWAY"] == "http://10.0.0.4:9091"
+@pytest.fixture(scope="module")
+def changed_jobs(record):
+    """The jobs of `dev`, and the cluster of each, with other settings of Databricks."""
+    settings = {
+        "notify": ["a@b.org"],
+        "pushgateway": "http://10.0.0.4:9091",
+        "pseudonym_key": "logs/names",
+        "runtime": "16.4",
+    }
+    jobs = [job.inputs for job in record("dev", databricks=settings).of("Job")]
+    assert len(jobs) == len(JOBS)
+    return [(job, job["jobClusters"][0]["newCluster"]) for job in jobs]
 
 
-def test_the_key_of_pseudonyms_reaches_the_job_as_a_reference(record):
-    cluster = record("dev", databricks={"pseudonym_key": "logs/names"}).one("Job")["jobClusters"][0]["newCluster"]
-    assert cluster["sparkEnvVars"]["MEDALLION_PSEUDONYM_KEY"] == "{{secrets/logs/names}}"
+def test_failures_and_pushgateway_reach_every_job(changed_jobs):
+    for job, cluster in changed_jobs:
+        assert job["emailNotifications"]["onFailures"] == ["a@b.org"]
+        assert cluster["sparkEnvVars"]["MEDALLION_PUSHGATEWAY"] == "http://10.0.0.4:9091"
 
 
-def test_another_runtime_changes_the_cluster(record):
-    cluster = record("dev", databricks={"runtime": "16.4"}).one("Job")["jobClusters"][0]["newCluster"]
-    assert cluster["sparkVersion"] == "16.4.x-scala2.12"
+def test_the_key_of_pseudonyms_reaches_every_job_as_a_reference(changed_jobs):
+    for _, cluster in changed_jobs:
+        assert cluster["sparkEnvVars"]["MEDALLION_PSEUDONYM_KEY"] == "{{secrets/logs/names}}"
+
+
+def test_another_runtime_changes_every_cluster(changed_jobs):
+    assert {cluster["sparkVersion"] for _, cluster in changed_jobs} == {"16.4.x-scala2.12"}
 
 
 def test_the_validation_pod_waits_for_somebody_to_be(record):

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from workloads import spec
-from workloads.spec import Job, Parameter, SpecError, Task, Workload
+from workloads.spec import Job, Parameter, ServingColumn, ServingTable, SpecError, StoredTable, Task, Workload
 
 
 def task(key, *depends_on):
@@ -58,6 +58,7 @@ def test_tasks_come_after_those_they_depend_on_else_by_key():
         ({"tasks": (task("a", "x"),)}, "task 'a' depends on 'x', which is no task of job 'batch'"),
         ({"tasks": (task("a"), task("a"))}, "two tasks have the same key"),
         ({"tasks": (task("a"),), "schedule": "0 0 2 * * ?", "continuous": True}, "continuous and has a schedule"),
+        ({"tasks": (task("a"), task("b", "a")), "continuous": True}, "continuous: its tasks cannot depend on each"),
         ({"tasks": ()}, "at least 1 item"),
         ({"tasks": (task("a"),), "cron": "x"}, "Extra inputs are not permitted"),
     ],
@@ -130,3 +131,45 @@ def test_what_a_parameter_writes_it_reads(value):
     kind = {bool: "boolean", int: "integer", float: "number", str: "string"}[type(value)]
     parameter = Parameter(name="p", type=kind, default=value, meaning="")
     assert parameter.parse(parameter.text(value)) == value
+
+
+def serving(name="usage", **fields):
+    columns = tuple(
+        ServingColumn(name=name, type=type_, meaning="")
+        for name, type_ in (("org_id", "text"), ("date", "date"), ("cost", "decimal"))
+    )
+    return ServingTable(name=name, meaning="", columns=columns, partition_key=("org_id",), order=("date",), **fields)
+
+
+def columns_of(stored: StoredTable) -> dict[str, str]:
+    return {column.name: column.type for column in stored.columns}
+
+
+def test_a_served_table_is_stored_with_the_version_of_its_rows():
+    stored = serving().batch_schema()
+    assert columns_of(stored) == {"org_id": "text", "date": "date", "cost": "decimal", "version": "bigint"}
+    assert (stored.name, stored.partition_key, stored.clustering) == ("usage", ("org_id",), ("date",))
+    assert stored.time_to_live_seconds is None
+
+
+def test_its_twin_is_in_order_of_versions_and_its_rows_go():
+    table = serving(speed="adds", speed_time_to_live_seconds=3600)
+    twin = table.speed_schema()
+    assert columns_of(twin) == columns_of(table.batch_schema())
+    assert (twin.name, twin.partition_key, twin.clustering) == ("usage_speed", ("org_id",), ("version", "date"))
+    assert twin.time_to_live_seconds == 3600
+    assert serving().speed_schema() is None
+
+
+def test_a_keyspace_has_all_tables_by_name_and_which_version_is_shown():
+    both = workload(serving=(serving("usage", speed="replaces"), serving("bills")))
+    assert [table.name for table in both.stored] == ["bills", "serving_versions", "usage", "usage_speed"]
+    assert columns_of(both.stored[1]) == {"view": "text", "version": "bigint", "published_at": "timestamp"}
+    assert both.stored[1].partition_key == ("view",)
+    assert workload().stored == ()
+
+
+@pytest.mark.parametrize("name", ["usage_speed", "serving_versions"])
+def test_a_table_that_is_served_takes_no_name_of_those_beside_it(name):
+    with pytest.raises(ValidationError, match="two tables to serve have the same name"):
+        workload(serving=(serving("usage", speed="adds"), serving(name)))
