@@ -230,7 +230,7 @@ SILVER_EVENTS = Table(
         ),
         *AUDIT,
     ),
-    partitioned_by=("event_date",),
+    skipping=("event_date", "service", "org_id"),
 )
 
 CONFORMED_QUARANTINE = Table(

@@ -65,7 +65,8 @@ def test_workloads_stay_within_what_every_cluster_offers(statement: str) -> None
     name = statement.partition(".")[2].partition(".")[0].partition("(")[0]
     text = f"def task(spark, frame):\n    {statement}\n"
     assert reasons("workloads/ssh_logs/gold.py", text) == [
-        f"workloads/ssh_logs/gold.py:2: .{name}: only lake.py, tables.py, exports.py, streams.py of workloads/lakehouse may; "
+        f"workloads/ssh_logs/gold.py:2: .{name}: only lake.py, tables.py, exports.py, streams.py of "
+        "workloads/lakehouse may; "
         "read and write through them"
     ]
     assert reasons("workloads/lakehouse/tables.py", text) == []

@@ -1,0 +1,312 @@
+"""The batch job of `cloud-usage`, task by task on real Spark, beside a reference that shares no code with it."""
+
+from __future__ import annotations
+
+import importlib
+import shutil
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from workloads import spec
+from workloads.cloud_usage.serving_tables import SERVING
+from workloads.lakehouse.lake import Lake
+from workloads.lakehouse.task import Counts, TaskContext
+
+pytestmark = pytest.mark.spark
+
+INGESTED = datetime(2026, 11, 21, 8, 0, tzinfo=UTC)
+BATCH = ("bronze", "silver", "anomalies", "gold", "validate", "maintain")
+KEYS = {served.name: served.key for served in SERVING}
+ANOMALIES = "cost_anomaly_mart"
+
+
+@dataclass
+class Place:
+    """A lake with its landing folder."""
+
+    lake: Lake
+    spark: Any
+
+    @property
+    def landing(self) -> Path:
+        return self.lake.path("landing/cloud_usage")
+
+    def fill(self, folder: Path) -> None:
+        """Puts a copy of a landing folder's files in place."""
+        shutil.copytree(folder, self.landing, dirs_exist_ok=True)
+
+    def context(self, key: str, run_id: str = "run-1", ingested: datetime = INGESTED, **parameters) -> TaskContext:
+        workload = spec.find("cloud-usage")
+        task = next(task for job in workload.jobs for task in job.tasks if task.key == key)
+        typed = workload.parse_parameters({name: str(value) for name, value in parameters.items()})
+        return TaskContext(workload, task, run_id, ingested, typed, self.lake)
+
+    def run(self, *keys: str, **options) -> dict[str, Counts]:
+        modules = {key: importlib.import_module(f"workloads.cloud_usage.{key}") for key in keys}
+        return {key: module.run(self.context(key, **options)) for key, module in modules.items()}
+
+    def mart(self, name: str, layer: str = "gold") -> pd.DataFrame:
+        """A mart in order of its key."""
+        found = self.spark.read.table(f"{layer}.{name}").toPandas()
+        return found.sort_values(list(KEYS[name])).reset_index(drop=True)
+
+    def sql(self, query: str) -> list[tuple]:
+        return [tuple(row) for row in self.spark.sql(query).collect()]
+
+
+@pytest.fixture(scope="module")
+def new_place(spark, tmp_path_factory):
+    """Makes an empty place; there is one at a time, for the catalogue is Spark's."""
+
+    def make() -> Place:
+        for layer in ("bronze", "silver", "gold", "speed", "quarantine"):
+            spark.sql(f"DROP SCHEMA IF EXISTS {layer} CASCADE")
+        return Place(Lake(tmp_path_factory.mktemp("lake"), "spark_catalog", "", ""), spark)
+
+    yield make
+    for layer in ("bronze", "silver", "gold", "speed", "quarantine"):
+        spark.sql(f"DROP SCHEMA IF EXISTS {layer} CASCADE")
+
+
+def assert_marts_are(place: Place, expected: dict[str, pd.DataFrame]) -> None:
+    """Row by row and to the last decimal; statistics to the ninth digit, since sums of floats hang on their order."""
+    for name, key in KEYS.items():
+        found, wanted = place.mart(name), expected[name].sort_values(list(key)).reset_index(drop=True)
+        assert list(found.columns) == list(wanted.columns), name
+        assert len(found) == len(wanted), name
+        for column in found.columns:
+            one, other = found[column], wanted[column]
+            if one.dtype.kind == "f":
+                pd.testing.assert_series_equal(one, other.astype(float), rtol=1e-9, check_names=False)
+            else:
+                assert list(map(plain, one)) == list(map(plain, other)), (name, column)
+
+
+def plain(value: Any) -> Any:
+    """A value without its clothes: of pandas, of numpy, or with zeros at the end of a decimal."""
+    if isinstance(value, Decimal):
+        return value.normalize() + 0
+    if isinstance(value, pd.Timestamp):
+        return value.tz_localize(None) if value.tzinfo else value
+    return value.item() if hasattr(value, "item") else value
+
+
+# --- the real data ---------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def real(new_place, request) -> tuple[Place, dict[str, Counts], Any]:
+    """The real data through all tasks, and what the reference makes of it."""
+    from benchmarks import cloud_reference
+
+    folder = request.getfixturevalue("real_data") / "cloud_usage"
+    place = new_place()
+    place.fill(folder)
+    counts = place.run(*BATCH)
+    return place, counts, cloud_reference.batch(folder, INGESTED)
+
+
+@pytest.mark.real_data
+def test_the_real_data_reconcile(real) -> None:
+    place, counts, _ = real
+
+    assert all(one.balanced for one in counts.values())
+    masters = 80 + 800 + 400 + 1_000 + 240 + 92 + 1_500
+    assert counts["bronze"] == Counts(43_200 + masters, 42_989 + masters, 211, 0)
+    assert counts["silver"] == Counts(42_989, 42_989)
+    rules = "SELECT source, rule, count(*) FROM quarantine.cloud_usage_records GROUP BY ALL"
+    assert place.sql(rules) == [("events", "cost_below_minimum", 211)]
+    set_aside = "SELECT sum(cost_usd) FROM bronze.cloud_usage_arrivals WHERE rule IS NOT NULL"
+    totals = "SELECT sum(cost_usd) FROM silver.cloud_usage_events"
+    assert place.sql(totals) == [(Decimal("148351.5759"),)]
+    assert place.sql(set_aside) == [(Decimal("-917.5981"),)]
+    assert Decimal("148351.5759") + Decimal("-917.5981") == Decimal("147433.9778")
+    by_metric = "SELECT metric, sum(value) FROM bronze.cloud_usage_arrivals GROUP BY metric"
+    assert {metric: round(value, 4) for metric, value in place.sql(by_metric)} == {
+        "cpu_hours": Decimal("19833.0377"), "requests": Decimal(2_294_079), "storage_gb_hours": Decimal("131288.1333"),
+    }  # fmt: skip
+    assert place.sql("SELECT sum(genai_tokens) FROM bronze.cloud_usage_arrivals") == [(2_558_359,)]
+    assert place.sql("SELECT count(*) FROM silver.cloud_usage_events WHERE unit IS NULL") == [(0,)]
+    assert place.sql("SELECT count(*) FROM silver.cloud_usage_events WHERE before_creation") == [(7_335,)]
+
+
+@pytest.mark.real_data
+def test_the_marts_of_the_real_data_are_those_of_the_reference(real) -> None:
+    place, _, reference = real
+
+    assert_marts_are(place, reference.marts)
+    (billed,) = place.sql(
+        "SELECT sum(subtotal_usd), sum(credits_usd), sum(revenue_usd), sum(taxes_usd) FROM gold.revenue_by_org_month"
+    )
+    assert billed == tuple(map(Decimal, ("133718.31543900", "1643.48526000", "132074.83017900", "32218.23205300")))
+
+
+@pytest.mark.real_data
+def test_anomalies_of_the_real_data_are_numpys_flag_by_flag(real) -> None:
+    place, _, reference = real
+    key = ["org_id", "date", "service", "region"]
+    ours = place.spark.read.table("silver.cloud_usage_daily_costs").toPandas().sort_values(key)
+    numpys = reference.days.sort_values(key)
+
+    assert len(ours) == 13_925
+    for column in (*key, "baseline", "methods", "severity", "is_anomaly"):
+        assert list(ours[column]) == list(numpys[column]), column
+    spikes = {
+        row[:4]
+        for row in place.sql(
+            "SELECT DISTINCT org_id, event_date, service, region FROM silver.cloud_usage_events WHERE cost_usd > 30"
+        )
+    }
+    flagged = {row: severity for *row, severity in zip(*(ours[name] for name in (*key, "severity")), strict=True)
+               for row in [tuple(row)] if severity}  # fmt: skip
+    several = {row for row, severity in flagged.items() if severity >= 2}
+    assert len(spikes) == 67
+    assert len(spikes & flagged.keys()) / 67 >= 0.95
+    assert len(spikes & several) / len(several) >= 0.70
+
+
+# --- made data -------------------------------------------------------------------------------------------------------
+
+SAMPLE = {"events": 1_200, "seed": 3, "late_share": 0.1, "dup_share": 0.05, "bad_share": 0.05}
+
+
+@pytest.fixture(scope="module")
+def sample(tmp_path_factory) -> Path:
+    """A generated landing folder with many faults."""
+    from workloads.cloud_usage import generate
+
+    folder = tmp_path_factory.mktemp("sample")
+    generate.write(folder, **SAMPLE)
+    return folder / "data"
+
+
+@pytest.fixture(scope="module")
+def of_sample(sample: Path) -> Any:
+    """What the reference makes of the sample."""
+    from benchmarks import cloud_reference
+
+    return cloud_reference.batch(sample, INGESTED)
+
+
+def event_files(folder: Path) -> list[Path]:
+    return sorted((folder / "usage_events_stream").iterdir())
+
+
+def split(sample: Path, place: Place, count: int, seed: int) -> list[list[tuple[str, bytes]]]:
+    """The lines of all events of the sample, shuffled, as `count` deliveries of three files each."""
+    import random
+
+    lines = [line for file in event_files(sample) for line in file.read_bytes().splitlines(keepends=True)]
+    random.Random(seed).shuffle(lines)
+    parts = [lines[number :: 3 * count] for number in range(3 * count)]
+    files = [(f"part-{number}.jsonl", b"".join(part)) for number, part in enumerate(parts)]
+    return [files[number::count] for number in range(count)]
+
+
+def deliver(place: Place, files: list[tuple[str, bytes]]) -> None:
+    folder = place.landing / "usage_events_stream"
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, content in files:
+        (folder / name).write_bytes(content)
+
+
+def deliver_masters(place: Place, sample: Path) -> None:
+    place.landing.mkdir(parents=True, exist_ok=True)
+    for file in sample.glob("*.csv"):
+        shutil.copy(file, place.landing)
+
+
+def stream(place: Place, monkeypatch, run_id: str = "stream") -> Counts:
+    """The speed layer, until it has taken everything that is there."""
+    from workloads.lakehouse import streams
+
+    run = streams.run
+    drained = lambda source, checkpoint, handle, every=None, lasting=0: run(source, checkpoint, handle)  # noqa: E731
+    monkeypatch.setattr(streams, "run", drained)
+    counts = place.run("speed", run_id=run_id, files_per_trigger=2)["speed"]
+    monkeypatch.undo()
+    return counts
+
+
+def view(place: Place) -> dict[str, pd.DataFrame]:
+    """The marts as they are served: batch and speed rows of the newest version, put together."""
+    from workloads.cloud_usage import seam
+    from workloads.lakehouse.serving_view import view
+
+    version = seam.newest(place.context("gold"))
+    found = {}
+    for served in SERVING:
+        batch = [row.asDict() | {"version": version} for row in place.spark.read.table(f"gold.{served.name}").collect()]
+        speed = []
+        if served.speed and place.spark.catalog.tableExists(f"speed.{served.name}"):
+            speed = [row.asDict() for row in place.spark.read.table(f"speed.{served.name}").collect()]
+        rows = view(served, batch, speed, version)
+        found[served.name] = pd.DataFrame(rows, columns=[column.name for column in served.columns])
+    return found
+
+
+def assert_same(found: dict[str, pd.DataFrame], wanted: dict[str, pd.DataFrame]) -> None:
+    for name, key in KEYS.items():
+        one, other = (frame[name].sort_values(list(key)).reset_index(drop=True) for frame in (found, wanted))
+        assert len(one) == len(other), name
+        for column in other.columns:
+            if other[column].dtype.kind == "f":
+                pd.testing.assert_series_equal(one[column].astype(float), other[column], rtol=1e-9, check_names=False)
+            else:
+                assert list(map(plain, one[column])) == list(map(plain, other[column])), (name, column)
+
+
+def test_stream_and_batch_agree_however_the_events_come(new_place, sample: Path, of_sample, monkeypatch) -> None:
+    """A batch of a third; the rest by the stream, shuffled, late and doubled; then a batch of all."""
+    place = new_place()
+    deliveries = split(sample, place, 3, seed=1)
+    deliver_masters(place, sample)
+    deliver(place, deliveries[0])
+    place.run("bronze", "silver", "anomalies", "gold")
+
+    for number, files in enumerate(deliveries[1:]):
+        deliver(place, files)
+        stream(place, monkeypatch, run_id=f"stream-{number}")
+
+    assert_same(view(place), of_sample.marts)
+    counts = place.run("bronze", "silver", "anomalies", "gold", "validate", run_id="run-2")
+    lines = sum(len(file.read_bytes().splitlines()) for file in event_files(sample))
+    assert counts["bronze"].balanced
+    assert place.sql("SELECT count(*) FROM bronze.cloud_usage_arrivals") == [(lines,)] == [(of_sample.lines,)]
+    assert counts["silver"].records_out == len(of_sample.events)
+    assert_marts_are(place, of_sample.marts)
+    assert place.sql("SELECT max(version) FROM gold.cloud_usage_versions") == [(2,)]
+    (late,) = place.sql("SELECT count(*) FROM speed.late_events")
+    assert late[0] > 0
+    stream(place, monkeypatch, run_id="stream-2")
+    assert_same(view(place), of_sample.marts)
+    assert place.sql("SELECT count(*) FROM speed.org_daily_usage_by_service") == [(0,)]
+
+
+def test_what_was_set_aside_is_what_the_truth_says(new_place, sample: Path, of_sample) -> None:
+    place = new_place()
+    place.fill(sample)
+    first = place.run("bronze", "silver")
+
+    found = place.sql("SELECT rule, count(*) FROM quarantine.cloud_usage_records WHERE source = 'events' GROUP BY rule")
+    strangers = place.sql("SELECT count(*) FROM quarantine.cloud_usage_conformed")[0][0]
+    wanted = of_sample.quarantine["rule"].value_counts().to_dict()
+    assert dict(found) | ({"unknown_org": strangers} if strangers else {}) == wanted
+    assert first["bronze"].duplicates >= of_sample.duplicates
+
+    again = place.run("bronze", "silver", run_id="run-2")
+    assert again == first
+
+    # A file that is gone takes its events with it.
+    gone = event_files(place.landing)[0]
+    lines = len(gone.read_bytes().splitlines())
+    gone.unlink()
+    fewer = place.run("bronze", run_id="run-3")["bronze"]
+    assert fewer.balanced
+    assert first["bronze"].records_in - fewer.records_in == lines
