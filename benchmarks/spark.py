@@ -9,11 +9,11 @@ from pathlib import Path
 from pyspark.sql import SparkSession
 
 from simulator.cluster import spark_conf
-from toolchain import class_data, java, paths
+from toolchain import class_data, jars, java
 
 # Java's options for sessions that end before thorough compilation would pay.
 SHORT = "-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=256m"
-JARS = sorted((paths.ROOT / ".tools" / "jars").glob("*.jar"))
+JARS = [] if jars.missing() else jars.find()
 
 
 def session(folder: Path, memory: str = "4g", options: str = "") -> SparkSession:

@@ -1,6 +1,7 @@
 """What all tests share."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -24,6 +25,20 @@ def real_data() -> Path:
     if not folder:
         pytest.skip("MEDALLION_REAL_DATA names no folder of real data (tests/README.md)")
     return Path(folder)
+
+
+@pytest.fixture(scope="session")
+def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator:
+    """One session for all tests, with the settings of the simulated cluster."""
+    from benchmarks.spark import JARS
+
+    if not JARS:
+        pytest.skip("Delta's jars are not in .tools/jars: run `make up` once")
+    from benchmarks.spark import SHORT, session
+
+    made = session(tmp_path_factory.mktemp("spark"), memory="2g", options=SHORT)
+    yield made
+    made.stop()
 
 
 @pytest.hookimpl(tryfirst=True)  # before xdist reads the groups

@@ -1,9 +1,15 @@
-"""The Delta jars that Spark needs beside its own; pyspark brings the rest (antlr, the Scala library)."""
+"""Jars of Maven Central, in lists that are pinned by content: `jar_lists/<list>.txt`, `coordinates sha256` a line.
+
+`delta` is what Spark needs beside its own jars (pyspark brings the rest), `kafka-connector` what it needs to read Kafka
+besides, `cassandra` and `kafka` are servers with all their runtime dependencies. A list is made anew by `mvn
+dependency:list` and `dependency:copy-dependencies` (`-DincludeScope=runtime`) over a pom that names the server alone.
+"""
 
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +18,9 @@ from toolchain.errors import UserError
 
 MAVEN_CENTRAL = "https://repo1.maven.org/maven2"
 MAVEN_TIMEOUT = 300  # seconds
+LISTS = Path(__file__).with_name("jar_lists")
+AT_ONCE = 8  # downloads
+DELTA, CASSANDRA, KAFKA, KAFKA_CONNECTOR = "delta", "cassandra", "kafka", "kafka-connector"
 
 
 @dataclass(frozen=True)
@@ -22,11 +31,12 @@ class Jar:
     artifact: str
     version: str
     sha256: str
+    classifier: str = ""
 
     @property
     def file_name(self) -> str:
         """Name of the file, as in the repository."""
-        return f"{self.artifact}-{self.version}.jar"
+        return f"{'-'.join(filter(None, [self.artifact, self.version, self.classifier]))}.jar"
 
     @property
     def url(self) -> str:
@@ -36,23 +46,18 @@ class Jar:
     @property
     def coordinates(self) -> str:
         """Name in Maven's own notation."""
-        return f"{self.group}:{self.artifact}:{self.version}"
+        return ":".join(filter(None, [self.group, self.artifact, self.version, self.classifier]))
 
 
-JARS = (
-    Jar(
-        "io.delta",
-        "delta-spark_2.13",
-        "4.0.1",
-        "a1e76860b19fe1e6b205a4ea7a9099a2f9575d39bb71d49b3e679b299d0efb91",
-    ),
-    Jar(
-        "io.delta",
-        "delta-storage",
-        "4.0.1",
-        "ecc42c5aaa51c423312d9e4e48aa4a12b34740bf2c37de0e8f279277ec3d12e4",
-    ),
-)
+def parse(text: str) -> list[Jar]:
+    """The jars of a list: `group:artifact:version[:classifier] sha256` a line."""
+    pairs = [line.split() for line in text.splitlines()]
+    return [Jar(*coordinates.split(":")[:3], sha256, *coordinates.split(":")[3:]) for coordinates, sha256 in pairs]
+
+
+def listed(name: str) -> list[Jar]:
+    """The jars of a list, in order."""
+    return parse((LISTS / f"{name}.txt").read_text(encoding="utf-8"))
 
 
 def folder() -> Path:
@@ -60,55 +65,91 @@ def folder() -> Path:
     return paths.tools() / "jars"
 
 
-def missing() -> list[Jar]:
-    """Jars that are not there. One that is there is whole: it was moved to its place after its check."""
-    return [jar for jar in JARS if not (folder() / jar.file_name).is_file()]
+def missing(name: str = DELTA) -> list[Jar]:
+    """Jars of a list that are not there. One that is there is whole: it was moved to its place after its check."""
+    return [jar for jar in listed(name) if not (folder() / jar.file_name).is_file()]
 
 
-def find() -> list[Path]:
-    """All jars, for `spark.jars`. Raises `UserError` where one is missing."""
-    lacking = missing()
+def find(name: str = DELTA) -> list[Path]:
+    """All jars of a list, for a class path. Raises `UserError` where one is missing."""
+    lacking = missing(name)
     if lacking:
         names = ", ".join(jar.file_name for jar in lacking)
         raise UserError(f"{names} missing in {folder()}: run `make up`, which fetches it")
-    return [folder() / jar.file_name for jar in JARS]
+    return [folder() / jar.file_name for jar in listed(name)]
 
 
-def install(progress: Callable[[str], None]) -> list[Path]:
-    """All jars, fetched where they are missing; `progress` is told what takes time.
+def install(progress: Callable[[str], None], name: str = DELTA) -> list[Path]:
+    """All jars of a list, fetched where they are missing; `progress` is told what takes time.
 
     Raises `UserError` where a jar cannot be had.
     """
-    for jar in missing():
-        progress(f"{jar.coordinates}: download")
-        destination = folder() / jar.file_name
-        try:
-            download.fetch(jar.url, destination, jar.sha256)
-        except OSError as error:
-            fetch_by_maven(jar, destination, error)
-    return find()
+    lacking = missing(name)
+    if lacking:
+        progress(f"{lacking[0].coordinates if len(lacking) == 1 else f'{len(lacking)} jars of {name}'}: download")
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            refused = dict(filter(None, pool.map(_fetch, lacking)))
+        if refused:
+            fetch_by_maven(refused, next(iter(refused.values())))
+    return find(name)
 
 
-def fetch_by_maven(jar: Jar, destination: Path, reason: OSError) -> None:
-    """Fetch a jar with `mvn`, which may know a mirror where the repository itself is out of reach."""
+def _fetch(jar: Jar) -> tuple[Jar, OSError] | None:
+    """Fetch a jar; what could not be had, and why."""
+    try:
+        download.fetch(jar.url, folder() / jar.file_name, jar.sha256)
+    except OSError as error:
+        return jar, error
+    return None
+
+
+def fetch_by_maven(jars: Iterable[Jar], reason: OSError) -> None:
+    """Fetch jars with one call of `mvn`, which may know a mirror where the repository itself is out of reach."""
+    jars = list(jars)
+    first = jars[0]
     maven = shutil.which("mvn")
     if maven is None:
-        raise UserError(f"{jar.coordinates} could not be fetched from {jar.url} ({reason}); check network and proxy")
-    with tempfile.TemporaryDirectory(dir=destination.parent) as scratch:
+        raise UserError(
+            f"{first.coordinates} could not be fetched from {first.url} ({reason}); check network and proxy"
+        )
+    with tempfile.TemporaryDirectory(dir=folder()) as scratch:
+        Path(scratch, "pom.xml").write_text(pom(jars), encoding="utf-8")
         command = [
             maven,
             "--quiet",
             "--batch-mode",
             f"-Dmaven.repo.local={scratch}/repository",
-            "dependency:copy",
-            f"-Dartifact={jar.coordinates}",
+            "dependency:copy-dependencies",
             f"-DoutputDirectory={scratch}",
         ]
         try:
             subprocess.run(command, cwd=scratch, timeout=MAVEN_TIMEOUT, check=True, capture_output=True)
         except subprocess.SubprocessError as error:
             raise UserError(
-                f"{jar.coordinates} could not be fetched, neither from {jar.url} ({reason}) nor by mvn; "
+                f"{first.coordinates} could not be fetched, neither from {first.url} ({reason}) nor by mvn; "
                 "check network, proxy and Maven's settings"
             ) from error
-        download.keep(Path(scratch, jar.file_name), destination, jar.sha256)
+        for jar in jars:
+            download.keep(Path(scratch, jar.file_name), folder() / jar.file_name, jar.sha256)
+
+
+def pom(jars: Iterable[Jar]) -> str:
+    """A Maven project that depends on these jars and on nothing that they depend on in turn."""
+    return f"""<project xmlns="http://maven.apache.org/POM/4.0.0">
+  <modelVersion>4.0.0</modelVersion>
+  <groupId>medallion</groupId>
+  <artifactId>jars</artifactId>
+  <version>1</version>
+  <dependencies>
+{"".join(map(_dependency, jars))}  </dependencies>
+</project>
+"""
+
+
+def _dependency(jar: Jar) -> str:
+    classifier = f"<classifier>{jar.classifier}</classifier>" if jar.classifier else ""
+    return (
+        f"    <dependency><groupId>{jar.group}</groupId><artifactId>{jar.artifact}</artifactId>"
+        f"<version>{jar.version}</version>{classifier}"
+        "<exclusions><exclusion><groupId>*</groupId><artifactId>*</artifactId></exclusion></exclusions></dependency>\n"
+    )

@@ -6,7 +6,7 @@ import shutil
 import socket
 import subprocess
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
 from pathlib import Path
 
 from toolchain import paths
@@ -58,11 +58,11 @@ def inspect(executable: Path) -> tuple[int | None, Path | None]:
     return version(answer.stderr), location(answer.stderr)
 
 
-def search(environment: Mapping[str, str] = os.environ) -> Path | None:
-    """The folder (`JAVA_HOME`) of a supported Java, or `None`."""
+def search(environment: Mapping[str, str] = os.environ, versions: Container[int] = SUPPORTED) -> Path | None:
+    """The folder (`JAVA_HOME`) of a Java of one of these versions, or `None`."""
     for executable in candidates(environment):
         found, folder = inspect(executable)
-        if found in SUPPORTED and folder:
+        if found in versions and folder:
             return folder
     return None
 
@@ -79,12 +79,12 @@ def find(environment: Mapping[str, str] = os.environ) -> Path:
     return found
 
 
-def install(progress: Callable[[str], None]) -> Path:
-    """The folder of a supported Java, fetched where none is found; `progress` is told what takes time.
+def install(progress: Callable[[str], None], versions: Container[int] = SUPPORTED) -> Path:
+    """The folder of a Java of one of these versions, of which `FETCHED` is one, fetched where none is found.
 
-    Raises `UserError` where none can be had.
+    `progress` is told what takes time. Raises `UserError` where none can be had.
     """
-    found = search()
+    found = search(versions=versions)
     if found:
         return found
     progress(f"Java {FETCHED}: download (Temurin, 50 MB)")
@@ -92,7 +92,7 @@ def install(progress: Callable[[str], None]) -> Path:
     if reason and may_use_apt():
         progress(f"Java {FETCHED}: {PACKAGE} (the download failed: {reason})")
         install_package()
-    found = search()
+    found = search(versions=versions)
     if found is None:
         raise UserError(
             f"Java {FETCHED} is needed and could not be fetched ({reason}): check network and proxy, or install a JDK "

@@ -227,13 +227,40 @@ JAR = jars.Jar("io.example", "thing_2.13", "1.0", hashlib.sha256(b"jar").hexdige
 @pytest.fixture
 def one_jar(tools: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The place of the only jar that is needed; there is none yet."""
-    monkeypatch.setattr(jars, "JARS", (JAR,))
+    monkeypatch.setattr(jars, "listed", lambda name: [JAR])
     return tools / "jars" / "thing_2.13-1.0.jar"
 
 
 def test_the_address_of_a_jar() -> None:
     assert JAR.url == "https://repo1.maven.org/maven2/io/example/thing_2.13/1.0/thing_2.13-1.0.jar"
     assert JAR.coordinates == "io.example:thing_2.13:1.0"
+
+
+def test_a_list_pins_each_jar_by_its_content() -> None:
+    native = jars.Jar("io.example", "thing", "1.0", "ff", "linux-x86_64")
+    assert jars.parse("io.example:thing_2.13:1.0 aa\nio.example:thing:1.0:linux-x86_64 ff\n") == [
+        jars.Jar("io.example", "thing_2.13", "1.0", "aa"),
+        native,
+    ]
+    assert native.file_name == "thing-1.0-linux-x86_64.jar"
+    assert native.coordinates == "io.example:thing:1.0:linux-x86_64"
+    assert "<version>1.0</version><classifier>linux-x86_64</classifier>" in jars.pom([native])
+
+
+@pytest.mark.parametrize(
+    ("name", "main"),
+    [
+        (jars.DELTA, "io.delta:delta-spark_2.13:4.0.1"),
+        (jars.CASSANDRA, "org.apache.cassandra:cassandra-all:5.0.9"),
+        (jars.KAFKA, "org.apache.kafka:kafka_2.13:4.1.2"),
+        (jars.KAFKA_CONNECTOR, "org.apache.spark:spark-sql-kafka-0-10_2.13:4.0.0"),
+    ],
+)
+def test_what_a_list_is_about_is_in_it_and_every_jar_is_pinned(name: str, main: str) -> None:
+    found = jars.listed(name)
+    assert main in [jar.coordinates for jar in found]
+    assert all(len(jar.sha256) == 64 for jar in found)
+    assert len({jar.file_name for jar in found}) == len(found)
 
 
 def from_disk(content: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

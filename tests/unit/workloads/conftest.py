@@ -1,4 +1,4 @@
-"""A real Spark with Delta, and a lake of its own for each test."""
+"""A lake of its own for each test."""
 
 from __future__ import annotations
 
@@ -13,20 +13,6 @@ from workloads.lakehouse.lake import Lake
 from workloads.lakehouse.task import TaskContext
 
 INGEST_TIME = datetime(2026, 11, 21, 8, 0, tzinfo=UTC)
-
-
-@pytest.fixture(scope="session")
-def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator:
-    """One session for all tests, with the settings of the simulated cluster."""
-    from benchmarks.spark import JARS
-
-    if not JARS:
-        pytest.skip("Delta's jars are not in .tools/jars: run `make up` once")
-    from benchmarks.spark import SHORT, session
-
-    made = session(tmp_path_factory.mktemp("spark"), memory="2g", options=SHORT)
-    yield made
-    made.stop()
 
 
 @pytest.fixture
