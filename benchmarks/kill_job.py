@@ -30,21 +30,21 @@ from benchmarks.platform import Platform
 from benchmarks.tables import contents, lines
 from toolchain import paths
 
-WORKLOAD = "ssh-logs"
+SAMPLES = {"ssh-logs": ("--lines", "400"), "cloud-usage": ("--events", "600")}
 KILL_POINT = paths.ROOT / "benchmarks" / "kill_point"
 # Not compared: reports say which run made them, when it ran and how long it took; tables are compared as tables.
-APART = ("reports/", "silver/quality_reports/", "catalog/")
+APART = ("reports/", "silver/quality_reports/", "catalog/", "bronze/checkpoints/")
 OF_ONE_RUN = ("artifact_path:", "model_id:", "model_size_bytes:", "model_uuid:", "run_id:", "utc_time_created:")
 ENCODERS = "label_encoders.pkl"
 OF_A_RUN = "reports/runs/"
 
 
-def prepare(folder: Path, lines: int) -> Platform:
-    """A platform whose stack is up and whose input is uploaded."""
+def prepare(folder: Path, workload: str) -> Platform:
+    """A platform whose stack is up and whose input, a small sample, is uploaded."""
     at = Platform(folder / "home")
     at.up()
-    at.succeed("medallion", "generate", WORKLOAD, "--lines", str(lines), "--output", str(folder / "sample"))
-    at.succeed("medallion", "upload", WORKLOAD, str(folder / "sample" / "data"), "--replace")
+    at.succeed("medallion", "generate", workload, *SAMPLES[workload], "--output", str(folder / "sample"))
+    at.succeed("medallion", "upload", workload, str(folder / "sample" / "data"), "--replace")
     return at
 
 
@@ -82,13 +82,13 @@ def export(file: Path) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def writes(at: Platform, listing: Path, states: Path | None = None) -> list[str]:
+def writes(at: Platform, workload: str, listing: Path, states: Path | None = None) -> list[str]:
     """Run the job undisturbed; its durable writes in order, as `kind name`. `states`: where to copy what each finds."""
     ways = {"EFFECTS_LIST": str(listing)}
     if states is not None:
         states.mkdir()
         ways |= {"EFFECTS_STATES": str(states), "EFFECTS_HOME": str(at.home)}
-    at.succeed("medallion", "run", WORKLOAD, PYTHONPATH=str(KILL_POINT), **ways)
+    at.succeed("medallion", "run", workload, PYTHONPATH=str(KILL_POINT), **ways)
     return [line.replace("\t", " ") for line in listing.read_text().splitlines()]
 
 
@@ -100,25 +100,25 @@ def kill_points(names: list[str], every: int = 1, first: int = 1) -> list[tuple[
     return [*points, (f"after:{len(names)}", names[-1])]
 
 
-def killed(at: Platform, snapshot: Path, point: str, mend: str) -> tuple[dict[str, Any], bool]:
+def killed(at: Platform, workload: str, snapshot: Path, point: str, mend: str) -> tuple[dict[str, Any], bool]:
     """The outcome of a run killed at a point and mended by `repair` or `run`; and whether it was killed indeed."""
     at.restore(snapshot)
-    first = at.call("medallion", "run", WORKLOAD, PYTHONPATH=str(KILL_POINT), EFFECTS_KILL_POINT=point)
-    at.succeed("medallion", mend, WORKLOAD)
+    first = at.call("medallion", "run", workload, PYTHONPATH=str(KILL_POINT), EFFECTS_KILL_POINT=point)
+    at.succeed("medallion", mend, workload)
     return outcome(at), first.returncode != 0
 
 
-def mended(at: Platform, state: Path, mend: str) -> dict[str, Any]:
+def mended(at: Platform, workload: str, state: Path, mend: str) -> dict[str, Any]:
     """The outcome of a run whose driver and session were gone in that state, mended by `repair` or `run`."""
     at.restore(state)
-    at.succeed("medallion", mend, WORKLOAD)
+    at.succeed("medallion", mend, workload)
     return outcome(at)
 
 
 def main() -> None:
     """Enumerate all kill points and print each with what came of it."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--lines", type=int, default=400, help="lines of the sample")
+    parser.add_argument("--workload", choices=SAMPLES, default="ssh-logs")
     parser.add_argument("--every", type=int, default=1, help="only every N-th point, and the last")
     parser.add_argument("--first", type=int, default=1, help="begin with that point, to share them out")
     parser.add_argument("--kill", action="store_true", help="a run for each point, killed there")
@@ -127,10 +127,10 @@ def main() -> None:
     console = Console(width=160)
     with tempfile.TemporaryDirectory(prefix="medallion-") as name:
         folder = Path(name).resolve()
-        at = prepare(folder, options.lines)
+        at = prepare(folder, options.workload)
         at.snapshot(folder / "snapshot")
         states = folder / "states"
-        names = writes(at, folder / "writes", None if options.kill else states)
+        names = writes(at, options.workload, folder / "writes", None if options.kill else states)
         expected = outcome(at)
         points = kill_points(names, options.every, options.first)
         way = "killed" if options.kill else "stopped for good"
@@ -139,9 +139,9 @@ def main() -> None:
         # Line by line, for it takes an hour: whoever ends it early has what was found.
         for number, (point, text) in enumerate(points, 1):
             if (state := states / point).is_dir():
-                found, was = mended(at, state, options.mend), "stopped"
+                found, was = mended(at, options.workload, state, options.mend), "stopped"
             else:
-                found, died = killed(at, folder / "snapshot", point, options.mend)
+                found, died = killed(at, options.workload, folder / "snapshot", point, options.mend)
                 was = "killed" if died else "NOT KILLED"
             place = difference(expected, found)
             wrong += bool(place) or was == "NOT KILLED"

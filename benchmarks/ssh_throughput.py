@@ -14,40 +14,22 @@ import argparse
 import importlib
 import json
 import os
-import subprocess
-import sys
 import tempfile
 import time
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from statistics import median
 
 from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from toolchain import paths
+from benchmarks.measured import LAYERS, Measured, figures, measure
 
 SIZES = (500_000, 1_000_000, 5_000_000)
 SEED = 501
-LAYERS = ("bronze", "silver", "gold")
 MEMORY = "4g"  # the driver's heap at most, whatever the size
 INGEST_TIME = "2026-11-21T08:00:00Z"
 YEAR = 2026
-LOOK_EVERY = 0.25  # seconds from one look at the memory to the next
-
-
-@dataclass(frozen=True)
-class Measured:
-    """Seconds by layer, and the highest memory in bytes."""
-
-    seconds: dict[str, float]
-    memory: int
-
-    @property
-    def total(self) -> float:
-        return sum(self.seconds[layer] for layer in LAYERS)
 
 
 def spark(log: Path, folder: Path) -> dict[str, float]:
@@ -78,40 +60,6 @@ def alone(program: str, log: Path, folder: Path) -> dict[str, float]:
 
 
 WAYS = {"spark": spark, "pandas": partial(alone, "pandas"), "arrow": partial(alone, "arrow")}
-
-
-def measure(way: str, log: Path, beside: Path) -> Measured:
-    """Runs one way in a process and a folder of its own. Raises RuntimeError with what it printed where it fails."""
-    with tempfile.TemporaryDirectory(dir=beside) as folder, tempfile.TemporaryFile() as output:
-        line = [sys.executable, "-m", "benchmarks.ssh_throughput", "--one", way, str(log), folder]
-        process = subprocess.Popen(line, cwd=paths.ROOT, stdout=output, stderr=subprocess.STDOUT)
-        highest = 0
-        while process.poll() is None:
-            highest = max(highest, sum(map(_resident, _tree(process.pid))))
-            time.sleep(LOOK_EVERY)
-        output.seek(0)
-        printed = output.read().decode()
-    if process.returncode != 0:
-        raise RuntimeError(f"{way} failed on {log.name}:\n{printed[-4000:]}")
-    return Measured(json.loads(printed.splitlines()[-1]), highest)
-
-
-def _tree(pid: int) -> list[int]:
-    """A process and all below it."""
-    try:
-        below = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    except OSError:  # it has ended
-        return []
-    return [pid, *(found for child in below for found in _tree(int(child)))]
-
-
-def _resident(pid: int) -> int:
-    """Bytes of memory of a process, its part of what it shares."""
-    try:
-        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
-    except OSError:
-        return 0
-    return sum(int(line.split()[1]) * 1024 for line in lines if line.startswith("Pss:"))
 
 
 def sample(lines: int, folder: Path) -> Path:
@@ -146,23 +94,11 @@ def main() -> None:
             found: dict[str, list[Measured]] = {way: [] for way in options.ways}
             for _ in range(options.runs):
                 for way, runs in found.items():
-                    runs.append(measure(way, log, Path(name)))
+                    runs.append(measure("benchmarks.ssh_throughput", way, log, Path(name)))
             for way, runs in found.items():
-                table.add_row(*row(lines, way, runs))
+                table.add_row(*figures(lines, way, runs))
             log.unlink()
             console.print(table)
-
-
-def row(lines: int, way: str, runs: list[Measured]) -> tuple[str, ...]:
-    """The figures of some runs of one way."""
-    total = median(run.total for run in runs)
-    layers = [median(run.seconds[layer] for run in runs) for layer in LAYERS]
-    start = median(run.seconds.get("session", 0.0) for run in runs)
-    return (
-        *(f"{lines:,}", way, f"{lines / total:,.0f}", f"{total / lines * 1e6:.1f}"),
-        *(f"{seconds / lines * 1e6:.1f}" for seconds in layers),
-        *(f"{start:.1f}", f"{max(run.memory for run in runs) / 2**20:,.0f}"),
-    )
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from medallion.feedback import feedback
 from medallion.generate import CONTEXT, generate
 from medallion.model import model
 from medallion.repair import repair
+from medallion.replay import replay
 from medallion.run import run
 from medallion.status import status
 from medallion.triggers import triggers
@@ -23,7 +24,7 @@ from workloads.spec import SpecError
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help="Runs of the Medallion lakehouse."
 )
-for subcommand in (run, upload, status, repair, validate, feedback, model, cost, doctor, triggers):
+for subcommand in (run, upload, status, repair, replay, validate, feedback, model, cost, doctor, triggers):
     app.command()(subcommand)
 app.command(context_settings=CONTEXT)(generate)
 

@@ -19,7 +19,7 @@ from pyspark.sql import functions as fn
 
 from workloads.cloud_usage import ingest, masters, repairs
 from workloads.cloud_usage.checks import QUARANTINED
-from workloads.cloud_usage.rules import EVENT_RULES, MASTER_RULES, UNKNOWN_FILE
+from workloads.cloud_usage.rules import REPLAYED, UNKNOWN_FILE
 from workloads.cloud_usage.schemas import ARRIVALS, BATCHES, EVENTS, FILES, LATE, QUARANTINE
 from workloads.cloud_usage.sources import EVENTS as EVENTS_SOURCE
 from workloads.cloud_usage.sources import SOURCES, UNKNOWN, Master, source_of
@@ -74,9 +74,8 @@ def run(task: TaskContext) -> Counts:
 def _check(parameters: dict[str, Any]) -> None:
     if parameters["source"] not in ("files", "stream"):
         raise TaskError(f"parameter 'source' takes files or stream, not {parameters['source']!r}")
-    rules = {**EVENT_RULES, **MASTER_RULES}
-    if parameters["replay"] not in ("", "all", *rules):
-        raise TaskError(f"parameter 'replay' takes all, or one of {', '.join(rules)}, not {parameters['replay']!r}")
+    if parameters["replay"] not in ("", "all", *REPLAYED):
+        raise TaskError(f"parameter 'replay' takes all, or one of {', '.join(REPLAYED)}, not {parameters['replay']!r}")
 
 
 def as_of(task: TaskContext) -> date:

@@ -37,7 +37,7 @@ def parse(lines: DataFrame, ingest_time: datetime) -> DataFrame:
 
     The columns of a record that breaks a rule are null, but for those that can be read.
     """
-    readable = fn.when(~fn.col("damaged_text") & (fn.length("text") <= LONGEST), fn.trim("text"))
+    readable = fn.when(~fn.col("damaged_text") & (fn.length("text") <= LONGEST), _json_text())
     # One column, so that Spark parses a line once for all that is asked of it.
     sent = lines.withColumn("sent", fn.from_json(readable, AS_SENT, STRICT))
     wide = sent.select(*lines.columns, *(fn.col(f"sent.{key}").alias(f"_{key}") for key in (*KEYS, BROKEN)))
@@ -59,6 +59,11 @@ def parse(lines: DataFrame, ingest_time: datetime) -> DataFrame:
     return hashed.select(*lines.columns, *(column.name for column in EVENT_COLUMNS), "rule")
 
 
+def _json_text() -> Column:
+    """The text without the blanks that JSON allows around it; those of Windows' line ends are among them."""
+    return fn.btrim("text", fn.lit(" \t\r\n"))
+
+
 def _number(key: str, kind: str) -> Column:
     """A number however it was written; null where it is none."""
     text = f"trim(_{key})"
@@ -69,7 +74,7 @@ def _number(key: str, kind: str) -> Column:
 
 
 def _rule(ingest_time: datetime) -> Column:
-    text = fn.trim("text")
+    text = _json_text()
     latest = fn.lit(ingest_time + CLOCKS_DIFFER_BY)
     one_object = fn.startswith(text, fn.lit("{")) & fn.endswith(text, fn.lit("}")) & fn.col(f"_{BROKEN}").isNull()
     # The parser stops at the end of the first object; what may hold a second one is looked at as a list of one.

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-
-from pyspark.sql import DataFrame
-from pyspark.sql import functions as fn
+from typing import TYPE_CHECKING
 
 from workloads.cloud_usage.spec import WORKLOAD
 from workloads.lakehouse import raw_files
 from workloads.lakehouse.errors import TaskError
 from workloads.lakehouse.task import TaskContext
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
 
 KEYS = ("file", "line", "text")
 
@@ -49,6 +50,8 @@ def read(task: TaskContext) -> dict[str, dict[int, str]]:
 
 def applied(lines: DataFrame, repairs: dict[str, dict[int, str]]) -> DataFrame:
     """Raw lines (`source_file`, `source_line`, `text`, `raw`, `damaged_text`) with the repairs in their places."""
+    from pyspark.sql import functions as fn
+
     rows = [(file, line, text) for file, by_line in repairs.items() for line, text in by_line.items()]
     if not rows:
         return lines

@@ -50,3 +50,6 @@ MASTER_RULES: Mapping[str, str] = {
 
 UNKNOWN_FILE = "its name tells no source: the masters are CSV files, usage events lie in usage_events_stream/*.jsonl"
 CONFORM_RULES: Mapping[str, str] = {"unknown_org": "its customer was never delivered; it is taken as soon as it is"}
+
+REPLAYED = (*EVENT_RULES, *MASTER_RULES)
+"""The rules whose records `medallion replay` can take back in."""

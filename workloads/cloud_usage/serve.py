@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from pyspark.sql import DataFrame
-from pyspark.sql import functions as fn
 
-from workloads.cloud_usage.schemas import MARTS, SPEED, VERSIONS
+from workloads.cloud_usage import seam, speed
+from workloads.cloud_usage.schemas import MARTS, VERSIONS
 from workloads.lakehouse import serving, tables
 from workloads.lakehouse.errors import TaskError
 from workloads.lakehouse.task import Counts, TaskContext
@@ -22,23 +23,19 @@ def run(task: TaskContext) -> Counts:
         task.tell(REPORT, {"served": False, "reason": reason})
         return Counts(records_in=0, records_out=0)
     read_at = datetime.now(UTC)
-    version = newest(task)
+    version = seam.newest(task)
+    if version == seam.NONE:
+        raise TaskError(f"{VERSIONS.name} holds no version: run the task gold first")
     marts = {name: task.table(table) for name, table in MARTS.items()}
-    written = serving.publish(task, version, marts, speed(task, version), read_at)
+    written = serving.publish(task, version, marts, beside(task, version), read_at)
     task.tell(REPORT, {"served": True, "version": version, "rows": written})
     rows = sum(tables.side_by_side(DataFrame.count, marts.values()))
     return Counts(records_in=rows, records_out=sum(written[name] for name in marts))
 
 
-def newest(task: TaskContext) -> int:
-    """The version of the batch layer that was published last. Raises TaskError where there is none."""
-    version = task.table(VERSIONS).agg(fn.max("version")).head()[0]
-    if version is None:
-        raise TaskError(f"{VERSIONS.name} holds no version: run the task gold first")
-    return version
+def beside(task: TaskContext, version: int) -> Mapping[str, DataFrame]:
+    """What completes a version from its first moment on: speed marts of what came while it was made, if anything did.
 
-
-def speed(task: TaskContext, version: int) -> dict[str, DataFrame]:
-    """The speed layer's rows beside a version, by the name of the mart; those that it has written so far."""
-    written = {name: table for name, table in SPEED.items() if tables.exists(task.spark, task.lake, table)}
-    return {name: task.table(table).where(fn.col("version") == version) for name, table in written.items()}
+    The tables of the speed layer are the stream's to write.
+    """
+    return {} if seam.outside(task, version).isEmpty() else speed.complete(task, version)

@@ -24,7 +24,7 @@ from workloads.cloud_usage.schemas import (
     RESOURCES,
     SPEED,
 )
-from workloads.lakehouse import tables
+from workloads.lakehouse import serving, tables
 from workloads.lakehouse.errors import TaskError
 from workloads.lakehouse.task import Counts, TaskContext
 
@@ -41,7 +41,8 @@ def run(task: TaskContext) -> Counts:
         if not tables.exists(task.spark, task.lake, table):
             raise TaskError("there are no customers yet: run the batch job once before the stream")
     before = task.table(ARRIVALS).count()
-    refresh(task)
+    # A run that was killed may have left rows unserved: all are.
+    serve(task, {name: task.table(SPEED[name]) for name in refresh(task)})
     watch(task, None)
     ingest.speed(task, lambda batch: after(task, batch))
     came = task.table(ARRIVALS).count() - before
@@ -50,16 +51,25 @@ def run(task: TaskContext) -> Counts:
 
 def after(task: TaskContext, batch: ingest.MicroBatch) -> None:
     """What follows each micro-batch: it is served, and how old it was by then is told."""
-    refresh(task)
+    changed = {name: tables.changed(task.spark, task.lake, SPEED[name]) for name in refresh(task)}
+    serve(task, changed)
     watch(task, batch.arrived_at)
     task.publish()
 
 
-def refresh(task: TaskContext) -> None:
-    """Makes the speed marts complete the served version, in the tables and in the serving store."""
-    version = seam.newest(task)
-    found = complete(task, version)
+def refresh(task: TaskContext) -> list[str]:
+    """Makes the tables of the speed marts complete the served version; gives their names."""
+    found = complete(task, seam.newest(task))
     tables.side_by_side(lambda pair: task.replace(SPEED[pair[0]], pair[1]), found.items())
+    return list(found)
+
+
+def serve(task: TaskContext, rows: Mapping[str, DataFrame]) -> None:
+    """Puts rows of the speed marts into the serving store, beside the version that they complete."""
+    if reason := serving.unavailable():
+        print(f"nothing is served: {reason}")
+    else:
+        serving.publish_speed(task, seam.newest(task), rows)
 
 
 def watch(task: TaskContext, arrived_at: float | None) -> None:
@@ -68,7 +78,7 @@ def watch(task: TaskContext, arrived_at: float | None) -> None:
     late, records = task.table(BATCHES).agg(fn.sum("late"), fn.sum(fn.expr("records - quarantined"))).head()
     task.report("medallion_stream_late_share", late / records if records else 0)
     oldest = task.table(QUARANTINE).agg(fn.unix_micros(fn.min("ingested_at"))).head()[0]
-    age = 0 if oldest is None else max(0, task.ingest_time.timestamp() - oldest / MICROS)
+    age = 0 if oldest is None else max(0, time.time() - oldest / MICROS)
     task.report("medallion_stream_quarantine_age_seconds", age)
 
 
@@ -88,6 +98,12 @@ def _anomalies(task: TaskContext, since: DataFrame, version: int) -> DataFrame:
     days = held.drop("is_anomaly").unionAll(anomalies.daily(since).select(*UNIT, "cost_usd"))
     summed = days.groupBy(*UNIT).agg(fn.sum("cost_usd").cast("DECIMAL(28,8)").alias("cost_usd"))
     now = anomalies.flagged(summed, anomalies.Thresholds.of(task.parameters))
-    was = held.where("is_anomaly").select(*UNIT, fn.lit(True).alias("was"))
+    # Rows that are served are not taken back: they say that the day is none any more.
+    shown = held.where("is_anomaly").select(*UNIT)
+    mart = SPEED["cost_anomaly_mart"]
+    if tables.exists(task.spark, task.lake, mart):
+        shown = shown.unionAll(task.table(mart).where(fn.col("version") == version).select(*UNIT))
+    # Kept, for the table that it is of is about to be replaced.
+    was = shown.distinct().withColumn("was", fn.lit(True)).localCheckpoint()
     either = now.join(was, list(UNIT), "left").where("is_anomaly OR was")
     return either.select(*(column.name for column in MARTS["cost_anomaly_mart"].columns))
