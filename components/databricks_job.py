@@ -9,7 +9,7 @@ the provider compares them in order and would otherwise see a difference for eve
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pulumi
@@ -43,8 +43,12 @@ class ClusterArgs:
     node_type: str
     workers: int
     spot: bool
-    environment: Mapping[str, str]
+    environment: Mapping[str, Input[str]]
     project: str
+
+    def told(self, more: Mapping[str, Input[str]]) -> ClusterArgs:
+        """The same clusters, with more in their environment."""
+        return replace(self, environment={**self.environment, **more})
 
 
 @dataclass(frozen=True)

@@ -70,11 +70,12 @@ class DatabricksWorkspace(pulumi.ComponentResource):
 class AccessConnector(pulumi.ComponentResource):
     """Unity Catalog's way to a lake: a connector with a user-assigned identity that may write to it.
 
-    `id` and `identity_id` are complete once the identity has its role.
+    `id` and `identity_id` are complete once the identity has its role; `principal_id` is what roles are given to.
     """
 
     id: Output[str]
     identity_id: Output[str]
+    principal_id: Output[str]
 
     def __init__(self, name: str, site: Site, lake: Lake, opts: ResourceOptions | None = None) -> None:
         super().__init__("medallion:components:AccessConnector", name, None, opts)
@@ -98,7 +99,7 @@ class AccessConnector(pulumi.ComponentResource):
             tags=site.tags,
             opts=ResourceOptions(parent=self, depends_on=[role]),
         )
-        self.id, self.identity_id = connector.id, identity.id
+        self.id, self.identity_id, self.principal_id = connector.id, identity.id, identity.principal_id
         self.register_outputs({"id": self.id})
 
 

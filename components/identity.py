@@ -7,6 +7,7 @@ always set, since Entra shows a new identity to Azure only after a while, and th
 | who | role | on | why |
 | --- | --- | --- | --- |
 | lake identity (access connector) | Storage Blob Data Contributor | data lake | Unity Catalog works through it |
+| lake identity | Azure Event Hubs Data Receiver | event stream | and so do streaming jobs, by a service credential |
 | data factory | Contributor | workspace | Databricks lets a managed identity in by this role only |
 | data factory | Storage Blob Data Reader | data lake | its linked service may look at files, not change them |
 | administrators | AKS RBAC Cluster Admin | cluster | local accounts are off: nobody else could declare pods |
@@ -17,7 +18,7 @@ always set, since Entra shows a new identity to Azure only after a while, and th
 | cluster's kubelets | AcrPull | registry | nodes pull images |
 | deploy identity (GitHub) | Contributor | resource group | it declares what this program declares |
 | deploy identity (GitHub) | Role Based Access Control Administrator | resource group | and the roles in this table |
-| jobs' identity | none in Azure | – | jobs reach data through Unity Catalog only |
+| jobs' identity | none in Azure | – | jobs reach data and events through Unity Catalog only |
 
 Who deploys needs no role on the lake: files are uploaded through volumes, by Unity Catalog's identity.
 """
@@ -35,6 +36,7 @@ from components.site import Ground
 
 ROLES: Mapping[str, str] = {
     "AcrPull": "7f951dda-4ed3-4680-a7ca-43fe172d538d",
+    "Azure Event Hubs Data Receiver": "a638d3c7-ab3a-418d-83e6-5f17a39d4fde",
     "Azure Kubernetes Service RBAC Cluster Admin": "b1ff04bb-8a4e-4dc4-8eb5-8693973ce19b",
     "Contributor": "b24988ac-6180-42a0-ab88-20f7382dd24c",
     "Key Vault Secrets Officer": "b86a8fe4-44ce-4948-aee5-eccb2c155cd7",

@@ -25,7 +25,9 @@ LOGS: Mapping[str, tuple[str, ...]] = {
     "data-factory": ("ActivityRuns", "PipelineRuns", "TriggerRuns"),
     "data-lake": ("StorageDelete", "StorageWrite"),
     "databricks": ("accounts", "clusters", "jobs", "secrets", "unityCatalog"),
+    "event-stream": ("DiagnosticErrorLogs", "KafkaUserErrorLogs", "OperationalLogs"),
     "key-vault": ("AuditEvent",),
+    "serving-store": ("ControlPlaneRequests",),
 }
 """Resource → what is logged of it.
 Source: https://learn.microsoft.com/azure/azure-monitor/reference/logs-index"""
@@ -49,6 +51,9 @@ class Threshold:
 
 
 THRESHOLDS: Mapping[str, Threshold] = {
+    "events-throttled": Threshold(
+        "event-stream", "ThrottledRequests", "Total", "GreaterThan", 0, "The event stream refuses what is too much.", 2
+    ),
     "lake-unavailable": Threshold(
         "data-lake", "Availability", "Average", "LessThan", 99.9, "The data lake does not answer every request.", 1
     ),
@@ -57,6 +62,10 @@ THRESHOLDS: Mapping[str, Threshold] = {
     ),
     "pipeline-failed": Threshold(
         "data-factory", "PipelineFailedRuns", "Total", "GreaterThan", 0, "A pipeline failed.", 1
+    ),
+    "serving-unavailable": Threshold(
+        *("serving-store", "ServiceAvailability", "Average", "LessThan", 99.9),
+        *("The serving store does not answer every request.", 2, 60),
     ),
     "vault-unavailable": Threshold(
         "key-vault", "Availability", "Average", "LessThan", 99.9, "The key vault does not answer every request.", 2

@@ -5,9 +5,9 @@ not the resources, which their components create through `attach`: it gives each
 
 | level | what it means |
 | --- | --- |
-| `public` | public addresses, no public IP on cluster nodes, TLS and Entra identities only. An allow-list closes vault and the cluster's API server to other addresses. It cannot close the data lake: job clusters stand in a network of Databricks' own and reach storage of their region by addresses that no firewall rule can name |
-| `vnet-injected` | all nodes stand in our network and leave it by one address; lake and vault let in that network and the allow-list only |
-| `private-link` | and nothing has a public address: endpoints inside the network lead to lake, vault, registry, factory and workspace. Who deploys needs a machine in the network |
+| `public` | public addresses, no public IP on cluster nodes, TLS and Entra identities only. An allow-list closes vault and the cluster's API server to other addresses. It cannot close data lake and event stream: job clusters stand in a network of Databricks' own and reach them by addresses that no firewall rule can name. The serving store, which takes a key, is open to Azure's own addresses, where these clusters are, and to the allow-list, never to all |
+| `vnet-injected` | all nodes stand in our network and leave it by one address; lake, vault, serving store and event stream let in that network and the allow-list only |
+| `private-link` | and nothing has a public address: endpoints inside the network lead to lake, vault, registry, factory, workspace, serving store and event stream. Who deploys needs a machine in the network |
 
 The registry's firewall comes with its price tier Premium, which the level therefore chooses. Of the endpoints for
 signing in by browser (`browser_authentication`), Databricks takes one for all workspaces of a region and network.
@@ -38,8 +38,13 @@ SMALLEST = 22
 """The longest prefix of an address space: each of its subnets is a sixteenth, and Databricks takes none beyond a /26.
 Source: https://learn.microsoft.com/azure/databricks/security/network/classic/vnet-inject"""
 INNER = (POD_CIDR, SERVICE_CIDR)
+AZURE = "0.0.0.0"  # noqa: S104 - no address to listen on
+"""What Cosmos DB's firewall calls all addresses of Azure's own.
+Source: https://learn.microsoft.com/azure/cosmos-db/how-to-configure-firewall"""
 LEADING_TO: Mapping[str, tuple[str, ...]] = {
+    "DatabaseAccount": ("Cassandra",),
     "Factory": ("dataFactory",),
+    "Namespace": ("namespace",),
     "Registry": ("registry",),
     "StorageAccount": ("blob", "dfs"),
     "Vault": ("vault",),
@@ -179,8 +184,33 @@ def _last(id_: str) -> str:
     return id_.rpartition("/")[2]
 
 
-def _factory(network: Network, inputs: Inputs) -> Inputs:
+def _with_access(network: Network, inputs: Inputs) -> Inputs:
     return {**inputs, "public_network_access": network.access}
+
+
+def _database_account(network: Network, inputs: Inputs) -> Inputs:
+    rules = network.firewall(address="ip_address_or_range", subnet="id", open_to_all=False)
+    clusters = [{"ip_address_or_range": AZURE}] if network.subnet(CLUSTER) is None else []
+    return {
+        **inputs,
+        "public_network_access": network.access,
+        "ip_rules": [*clusters, *rules["ip_rules"]],
+        "is_virtual_network_filter_enabled": bool(rules["virtual_network_rules"]),
+        "virtual_network_rules": rules["virtual_network_rules"],
+    }
+
+
+def _namespace_rules(network: Network, inputs: Inputs) -> Inputs:
+    open_to_all = network.subnet(CLUSTER) is None
+    rules = network.firewall(address="ip_mask", subnet="id", open_to_all=open_to_all)
+    return {
+        **inputs,
+        "public_network_access": network.access,
+        "trusted_service_access_enabled": True,
+        "default_action": rules["default_action"],
+        "ip_rules": [{**rule, "action": "Allow"} for rule in rules["ip_rules"]],
+        "virtual_network_rules": [{"subnet": rule} for rule in rules["virtual_network_rules"]],
+    }
 
 
 def _managed_cluster(network: Network, inputs: Inputs) -> Inputs:
@@ -206,8 +236,11 @@ def _agent_pool(network: Network, inputs: Inputs) -> Inputs:
 
 _RULES: Mapping[str, Callable[[Network, Inputs], Inputs]] = {
     "AgentPool": _agent_pool,
-    "Factory": _factory,
+    "DatabaseAccount": _database_account,
+    "Factory": _with_access,
     "ManagedCluster": _managed_cluster,
+    "Namespace": _with_access,
+    "NamespaceNetworkRuleSet": _namespace_rules,
     "Registry": _registry,
     "StorageAccount": _storage_account,
     "Vault": _vault,

@@ -15,11 +15,13 @@ from pulumi_azure_native import network, privatedns
 from components.site import Ground
 
 ZONES: Mapping[str, str] = {
+    "Cassandra": "privatelink.cassandra.cosmos.azure.com",
     "blob": "privatelink.blob.core.windows.net",
     "browser_authentication": "privatelink.azuredatabricks.net",
     "databricks_ui_api": "privatelink.azuredatabricks.net",
     "dataFactory": "privatelink.datafactory.azure.net",
     "dfs": "privatelink.dfs.core.windows.net",
+    "namespace": "privatelink.servicebus.windows.net",
     "registry": "privatelink.azurecr.io",
     "vault": "privatelink.vaultcore.azure.net",
 }

@@ -25,7 +25,7 @@ POD_CIDR, SERVICE_CIDR = "10.244.0.0/16", "10.0.0.0/16"
 """Addresses of pods and services, which exist inside the cluster only."""
 PARTS = 4  # bits by which a subnet's prefix is longer than the network's
 DELEGATED_TO = "Microsoft.Databricks/workspaces"
-REACHED_BY_SUBNET = ("Microsoft.KeyVault", "Microsoft.Storage")
+REACHED_BY_SUBNET = ("Microsoft.AzureCosmosDB", "Microsoft.EventHub", "Microsoft.KeyVault", "Microsoft.Storage")
 """Services whose firewalls can name a subnet (service endpoints)."""
 
 

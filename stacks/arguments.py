@@ -74,15 +74,13 @@ def catalog(settings: Settings, name: str, workloads: tuple[Workload, ...]) -> C
     )
 
 
-def job(settings: Settings, catalog: str) -> JobArgs:
-    """The jobs, which work in that catalog. Their schedules rest where the data factory's triggers run; continuous jobs
-    do not, for pipelines run only jobs that end.
-
-    Raises UnknownRuntimeError.
+def job(settings: Settings, cluster: ClusterArgs) -> JobArgs:
+    """The jobs, on such clusters. Their schedules rest where the data factory's triggers run; continuous jobs do not,
+    for pipelines run only jobs that end.
     """
     databricks = settings.databricks
     return JobArgs(
-        cluster=cluster(settings, catalog),
+        cluster=cluster,
         schedules=databricks.schedules and not settings.data_factory.triggers,
         continuous=databricks.schedules,
         notify=databricks.notify,
@@ -90,12 +88,12 @@ def job(settings: Settings, catalog: str) -> JobArgs:
     )
 
 
-def compute(settings: Settings, catalog: str, stack: str) -> ComputeArgs:
-    """The cluster policy and the interactive cluster. Raises UnknownRuntimeError."""
+def compute(settings: Settings, stack: str, cluster: ClusterArgs) -> ComputeArgs:
+    """The cluster policy and the interactive cluster."""
     interactive = settings.databricks.interactive
     return ComputeArgs(
         name=f"{PROJECT}-{stack}",
-        cluster=cluster(settings, catalog),
+        cluster=cluster,
         interactive=interactive and InteractiveArgs(**interactive.model_dump()),
         grants=settings.databricks.grants,
     )

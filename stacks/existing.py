@@ -15,11 +15,13 @@ from components.data_factory import DataFactory, Factory
 from components.data_lake import DataLake, Lake
 from components.databricks_compute import InteractiveCluster
 from components.databricks_workspace import DatabricksWorkspace, Workspace, provider
+from components.event_stream import EventStream, Stream
 from components.existing import MissingError
 from components.key_vault import KeyVault, Vault
 from components.log_workspace import Logs, LogWorkspace
 from components.naming import Names
 from components.resource_group import Group, ResourceGroup
+from components.serving_store import ServingStore, Store
 from components.unity_catalog import UnityCatalog
 from stacks.settings import Existing
 
@@ -31,6 +33,8 @@ IN_GROUP: Mapping[str, Callable[..., Any]] = {
     "workspace": DatabricksWorkspace.existing,
     "data_factory": DataFactory.existing,
     "aks_cluster": AksCluster.existing,
+    "serving_store": ServingStore.existing,
+    "event_stream": EventStream.existing,
 }
 """How each part that lies in the resource group is looked up, by its setting, which is also what names call it."""
 
@@ -47,6 +51,8 @@ class Found:
     workspace: Workspace | None = None
     data_factory: Factory | None = None
     aks_cluster: Cluster | None = None
+    serving_store: Store | None = None
+    event_stream: Stream | None = None
     inside: pulumi_databricks.Provider | None = None
 
 

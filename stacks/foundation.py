@@ -26,8 +26,9 @@ from components.pods_identity import pods_identity
 from components.resource_group import ResourceGroup
 from components.site import Ground, Site, owner
 from components.unity_catalog import UnityCatalog
-from stacks import arguments
+from stacks import arguments, needs
 from stacks.existing import Found, find
+from stacks.needs import Inside, Parts
 from stacks.place import Place
 from stacks.settings import PROJECT, Settings
 from workloads.spec import Workload
@@ -39,7 +40,7 @@ class Platform:
 
     `databricks` is for what is declared inside the workspace, once its volumes are there; `policy`, `jobs` and `pods`
     are the cluster policy, and who jobs and pods are, where the stack has them; `identities` are the application ids of
-    all of ours.
+    all of ours; `parts` are what only some workloads need.
     """
 
     group: Input[str]
@@ -55,6 +56,7 @@ class Platform:
     jobs: Output[str] | None
     pods: Output[str] | None
     identities: Mapping[str, Output[str]]
+    parts: Parts
 
 
 def declare(settings: Settings, place: Place, catalog: str, workloads: tuple[Workload, ...]) -> Platform:
@@ -62,7 +64,9 @@ def declare(settings: Settings, place: Place, catalog: str, workloads: tuple[Wor
 
     Raises NamingError, ExistingError and what the arguments raise, before it declares anything.
     """
+    needs.check(settings, workloads)
     site, found = _site(settings, place)
+    scope = f"{PROJECT}-{place.stack}"
 
     logs = found.log_workspace or LogWorkspace("logs", site, settings.monitoring.log_retention_days).logs
     vault_args = arguments.key_vault(settings, recover=place.recover_vault)
@@ -71,24 +75,27 @@ def declare(settings: Settings, place: Place, catalog: str, workloads: tuple[Wor
     registry = found.container_registry or _registry(settings, site)
     workspace = found.workspace or DatabricksWorkspace("databricks", site).workspace
     databricks = found.inside or provider("databricks", workspace, auth_type=place.auth_type)
-    inside, policy, jobs = ResourceOptions(provider=databricks), None, None
+    inside, policy, jobs, own = ResourceOptions(provider=databricks), None, None, None
     if found.workspace is None:
-        jobs = JobsIdentity("jobs", site, vault, f"{PROJECT}-{place.stack}", inside).application_id
-        policy = ClusterPolicy("compute", arguments.compute(settings, catalog, place.stack), jobs, inside).id
+        jobs = JobsIdentity("jobs", site, vault, scope, inside).application_id
+        compute = arguments.compute(settings, place.stack, arguments.cluster(settings, catalog))
+        policy = ClusterPolicy("compute", compute, jobs, inside).id
         connector = AccessConnector("access", site, lake)
         unity = UnityCatalog("unity", arguments.catalog(settings, catalog, workloads), lake, connector, jobs, inside)
+        own = Inside(jobs, connector, inside)
         inside = ResourceOptions(provider=databricks, depends_on=[unity.volumes["models"]])
+    parts = needs.declare(settings, site, found, vault, workloads, scope=scope, inside=own)
     factory = found.data_factory or DataFactory("data-factory", site, lake, workspace).factory
     cluster, pods = found.aks_cluster, None
     if cluster is None:
         cluster = AksCluster("aks", site, arguments.aks(settings), registry.id).cluster
         pools = NodePools("node-pools", site, cluster, arguments.node_pools(settings))
         cluster = cluster.after(pools.user)
-        pods = pods_identity(site, vault, cluster, f"{PROJECT}-{place.stack}").client_id
+        pods = pods_identity(site, vault, cluster, scope).client_id
 
     deploys = deployer(site, place.stack, settings.github_repository) if settings.github_repository else None
     if found.log_workspace is None:
-        parts = {
+        watched = {
             "aks": (found.aks_cluster, cluster.id),
             "container-registry": (found.container_registry, registry.id),
             "data-factory": (found.data_factory, factory.id),
@@ -96,12 +103,13 @@ def declare(settings: Settings, place: Place, catalog: str, workloads: tuple[Wor
             "databricks": (found.workspace, workspace.id),
             "key-vault": (found.key_vault, vault.id),
         }
-        ours = {what: id_ for what, (there, id_) in parts.items() if there is None}
-        Monitoring("monitoring", site, arguments.monitoring(settings), logs, ours)
+        ours = {what: id_ for what, (there, id_) in watched.items() if there is None}
+        Monitoring("monitoring", site, arguments.monitoring(settings), logs, {**ours, **parts.ours})
     identities = {"deploy": deploys and deploys.client_id, "jobs": jobs, "pods": pods}
     return Platform(
         *(site.group, lake, vault, registry, logs, workspace, factory, cluster, inside, policy, jobs, pods),
         identities={name: id_ for name, id_ in identities.items() if id_ is not None},
+        parts=parts,
     )
 
 

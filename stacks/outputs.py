@@ -29,6 +29,12 @@ class Outputs(BaseModel):
     container_registry: str = Field(description="address of the container registry, as names of images begin")
     log_workspace: str = Field(description="the workspace of Azure Monitor that holds all logs")
     identities: dict[str, str] = Field(description="who jobs, pods and workflows are → application id in Entra")
+    serving_store: str | None = Field(
+        default=None, description="host and port of the serving store (Cassandra), where a workload needs it"
+    )
+    event_stream: str | None = Field(
+        default=None, description="host and port of the event stream (Kafka), where a workload needs it"
+    )
     aks_cluster: str = Field(description="the Kubernetes cluster")
     namespace: str = Field(description="the namespace of our pods in the cluster")
     grafana_url: str = Field(description="address of Grafana inside the cluster (kubectl port-forward leads to it)")

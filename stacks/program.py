@@ -8,7 +8,7 @@ from pulumi import Output
 from pulumi.runtime.config import get_config_env, get_config_secret_keys_env
 
 from components.databricks_compute import InteractiveCluster, TaskNotebook
-from components.databricks_job import DatabricksJobs, JobSite
+from components.databricks_job import ClusterArgs, DatabricksJobs, JobSite
 from components.existing import ExistingError
 from components.naming import NamingError
 from components.network import NetworkError
@@ -48,7 +48,7 @@ def main() -> None:
 def declare(settings: Settings, place: Place, workloads: tuple[Workload, ...]) -> dict[str, Any]:
     """Declares all resources of a stack and returns its outputs. Raises one of MISTAKES before it declares any."""
     catalog = settings.existing.catalog or f"{PROJECT}_{place.stack}"
-    job_args, wheel = arguments.job(settings, catalog), arguments.wheel()
+    cluster, wheel = arguments.cluster(settings, catalog), arguments.wheel()
     recurrences = arguments.recurrences(workloads)
     if settings.handover:
         handover.keep()
@@ -58,8 +58,9 @@ def declare(settings: Settings, place: Place, workloads: tuple[Workload, ...]) -
     job_site = JobSite(wheel=uploaded.path, policy=of.policy, run_as=of.jobs)
     jobs: dict[str, Output[str]] = {}
     for workload in workloads:
+        job_args = arguments.job(settings, cluster.told(of.parts.environment(workload)))
         jobs |= DatabricksJobs(workload, job_args, job_site, of.databricks).ids
-    notebooks = _notebooks(settings, place, catalog, of, uploaded.path)
+    notebooks = _notebooks(settings, place.stack, cluster.told(of.parts.environment(*workloads)), of, uploaded.path)
     args = PipelinesArgs(place.stack, workloads, jobs, recurrences, notebooks)
     pipelines = Pipelines("pipelines", of.factory, of.lake, of.workspace, args)
     running = pods.declare(settings, place.stack, of, workloads, catalog=catalog)
@@ -82,17 +83,18 @@ def declare(settings: Settings, place: Place, workloads: tuple[Workload, ...]) -
         "log_workspace": of.logs.name,
         "aks_cluster": of.cluster.name,
         "identities": dict(of.identities),
+        **of.parts.outputs(),
         **running,
     }
 
 
-def _notebooks(settings: Settings, place: Place, catalog: str, of: Platform, wheel: Output[str]) -> Notebooks | None:
+def _notebooks(settings: Settings, stack: str, on: ClusterArgs, of: Platform, wheel: Output[str]) -> Notebooks | None:
     """What notebook activities run on and with; None where the data factory starts jobs."""
-    cluster = settings.existing.interactive_cluster
+    id_ = settings.existing.interactive_cluster
     if of.policy is not None and settings.databricks.interactive:
-        compute = arguments.compute(settings, catalog, place.stack)
-        cluster = InteractiveCluster("interactive", compute, of.policy, wheel, of.databricks).id
-    if settings.data_factory.orchestration != "notebooks" or cluster is None:
+        compute = arguments.compute(settings, stack, on)
+        id_ = InteractiveCluster("interactive", compute, of.policy, wheel, of.databricks).id
+    if settings.data_factory.orchestration != "notebooks" or id_ is None:
         return None
-    notebook = TaskNotebook("task-notebook", f"/Shared/{PROJECT}-{place.stack}", of.databricks)
-    return Notebooks(cluster, notebook.path, wheel)
+    notebook = TaskNotebook("task-notebook", f"/Shared/{PROJECT}-{stack}", of.databricks)
+    return Notebooks(id_, notebook.path, wheel)

@@ -23,6 +23,8 @@ PROJECT = "medallion"
 Guid = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")]
 Email = Annotated[str, StringConstraints(pattern=r"^[^@\s]+@[^@\s]+\.[^@\s]+$")]
 Region = Annotated[str, StringConstraints(pattern=r"^[a-z]+[a-z0-9]*$")]
+Secret = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.@-]+/[A-Za-z0-9_.@-]+$")]
+"""A secret of the workspace, as `scope/key`."""
 
 
 class SettingsError(Exception):
@@ -102,10 +104,49 @@ class Databricks(Section):
     notify: tuple[Email, ...] = ()
     interactive: InteractiveCluster | None = InteractiveCluster()
     pushgateway: Annotated[str, StringConstraints(pattern=r"^https?://")] | None = None
-    pseudonym_key: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.@-]+/[A-Za-z0-9_.@-]+$")] | None = Field(
+    pseudonym_key: Secret | None = Field(
         default=None, description="the secret (scope/key) that pseudonyms of users and addresses are made with"
     )
     grants: dict[str, Literal["reader", "engineer"]] = Field(default={}, description="group → role in the catalog")
+
+
+class Astra(Section):
+    """AstraDB as the serving store: the path of its secure-connect bundle on a volume, and the secret (scope/key) of
+    its token. The keyspace, named after the workload's folder, and its tables have to be there.
+    """
+
+    bundle: Annotated[str, StringConstraints(pattern=r"^/Volumes/[^?#]+\.zip$")]
+    token: Secret
+
+
+class ServingStore(Section):
+    """The serving store, where a workload serves something: Cosmos DB for Apache Cassandra, or AstraDB instead.
+
+    With `request_units`, the most a second, it scales from a tenth of them; without, it is serverless. `key` is the
+    secret (scope/key) that holds the account's key, where it is not this stack that puts the key into the vault.
+    """
+
+    request_units: int | None = Field(default=None, ge=1000, le=1_000_000, multiple_of=1000)
+    zone_redundant: bool = False
+    key: Secret | None = None
+    astra: Astra | None = None
+
+    @model_validator(mode="after")
+    def _is_one_store(self) -> Self:
+        others = [key for key in ("request_units", "zone_redundant", "key") if getattr(self, key)]
+        if self.astra and others:
+            raise ValueError(f"astra and {others[0]} exclude each other: AstraDB stands instead of Cosmos DB")
+        return self
+
+
+class EventStream(Section):
+    """The event stream (Event Hubs), where a workload reads one: throughput units of 1 MB or 1,000 events a second.
+
+    `credential` is the service credential of Unity Catalog that may read it, where the workspace is not this stack's.
+    """
+
+    throughput_units: int = Field(default=1, ge=1, le=40)
+    credential: Annotated[str, StringConstraints(pattern=r"^[\w-]+$")] | None = None
 
 
 class NodePool(Section):
@@ -185,7 +226,7 @@ class Existing(Section):
 
     Unity Catalog's objects belong to workspace and lake: where one of these exists, `catalog` names an existing catalog
     with a schema and a volume `files` for each container and a schema `speed`, and `interactive_cluster` is the id of
-    the cluster on which notebooks run.
+    the cluster on which notebooks run. A serving store has its keyspaces and tables, an event stream its hubs already.
     """
 
     resource_group: str | None = None
@@ -198,6 +239,8 @@ class Existing(Section):
     interactive_cluster: str | None = None
     data_factory: str | None = None
     aks_cluster: str | None = None
+    serving_store: str | None = None
+    event_stream: str | None = None
 
     @model_validator(mode="after")
     def _is_complete(self) -> Self:
@@ -231,6 +274,8 @@ class Settings(Section):
     key_vault: KeyVault = KeyVault()
     container_registry: ContainerRegistry = ContainerRegistry()
     data_factory: DataFactory = DataFactory()
+    serving_store: ServingStore = ServingStore()
+    event_stream: EventStream = EventStream()
     administrators: dict[str, Administrator] = Field(default={}, description="who administers the cluster, by any name")
     tags: dict[str, str] = Field(default={}, description="further tags of every resource")
     names: dict[str, str] = Field(default={}, description="kind of resource → its name, instead of a generated one")
@@ -247,6 +292,12 @@ class Settings(Section):
                 raise ValueError("data_factory.orchestration 'notebooks' needs existing.interactive_cluster")
             if not self.existing.workspace and not self.databricks.interactive:
                 raise ValueError("data_factory.orchestration 'notebooks' needs databricks.interactive")
+        return self
+
+    @model_validator(mode="after")
+    def _there_is_one_serving_store(self) -> Self:
+        if self.serving_store.astra and self.existing.serving_store:
+            raise ValueError("serving_store.astra and existing.serving_store exclude each other")
         return self
 
     @classmethod

@@ -60,6 +60,7 @@ class Engine(mocks.Mocks):
         self.calls.append(args.token)
         known = {
             "azure-native:authorization:getClientConfig": {"subscriptionId": SUBSCRIPTION, "tenantId": TENANT},
+            "azure-native:cosmosdb:listDatabaseAccountKeys": {"primaryMasterKey": "the-key-of-the-account"},
             "azure-native:containerservice:listManagedClusterUserCredentials": {
                 "kubeconfigs": [{"name": "user", "value": KUBECONFIG}]
             },
@@ -75,13 +76,18 @@ class Engine(mocks.Mocks):
     @staticmethod
     def _added(args: mocks.MockResourceArgs) -> dict[str, Any]:
         kind = args.typ.split(":")[-1]
-        key = {"ManagedCluster": "resourceName", "UserAssignedIdentity": "resourceName"}.get(kind)
+        key = {
+            "CassandraResourceCassandraKeyspace": "keyspaceName",
+            "ManagedCluster": "resourceName",
+            "UserAssignedIdentity": "resourceName",
+        }.get(kind)
         named = args.inputs.get(key or f"{kind[:1].lower()}{kind[1:]}Name", args.inputs.get("accountName"))
         added: dict[str, Any] = {"name": named} if args.typ.startswith("azure-native") and named else {}
         identity = args.inputs.get("identity") or {}
         if "userAssignedIdentities" in identity:
             added["identity"] = {**identity, "userAssignedIdentities": {}}
         return added | {
+            "DatabaseAccount": {"instanceId": "0123abcd-1111-2222-3333-444444444444"},
             "StorageAccount": {"primaryEndpoints": {"dfs": f"https://{named}.dfs.core.windows.net/"}},
             "Workspace": {"workspaceUrl": "adb-1.azuredatabricks.net"},
             "Vault": {

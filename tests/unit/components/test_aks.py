@@ -131,7 +131,7 @@ def test_every_pod_may_do_nothing_that_it_need_not(pods, name):
 
 def test_the_namespace_admits_hardened_pods_only_and_is_closed_to_others(stacks):
     prod = stacks["prod"]
-    labels = prod.one("Namespace")["metadata"]["labels"]
+    labels = prod.inputs("namespace-namespace")["metadata"]["labels"]
     assert labels["pod-security.kubernetes.io/enforce"] == "restricted"
     assert prod.one("NetworkPolicy")["spec"] == {
         "podSelector": {},

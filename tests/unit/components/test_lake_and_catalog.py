@@ -52,6 +52,11 @@ def test_roles_are_given_by_name_on_one_resource_each(stacks):
             "access-lake-identity-principal",
             "data-lake-account-id",
         ),
+        "lake-identity-azure-event-hubs-data-receiver-on-event-stream": (
+            ROLES["Azure Event Hubs Data Receiver"],
+            "access-lake-identity-principal",
+            "event-stream-namespace-id",
+        ),
         "data-factory-storage-blob-data-reader-on-data-lake": (
             ROLES["Storage Blob Data Reader"],
             "factory-principal",

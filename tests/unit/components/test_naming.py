@@ -51,6 +51,8 @@ def test_names_of_a_usual_stack():
         "deploy_identity": "id-deploy-medallion-dev",
         "key_vault": f"kv-medallion-dev-{suffix}",
         "container_registry": f"crmedalliondev{suffix}",
+        "serving_store": f"coscas-medallion-dev-{suffix}",
+        "event_stream": f"evhns-medallion-dev-{suffix}",
         "virtual_network": "vnet-medallion-dev",
         "network_security_group": "nsg-medallion-dev",
         "nat_gateway": "ng-medallion-dev",

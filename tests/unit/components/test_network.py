@@ -105,10 +105,12 @@ def test_a_private_platform_has_an_endpoint_for_each_way_in_and_no_public_addres
         ("data-factory-factory-id", "dataFactory"),
         ("databricks-workspace-id", "databricks_ui_api"),
         ("databricks-workspace-id", "browser_authentication"),
+        ("serving-store-account-id", "Cassandra"),
+        ("event-stream-namespace-id", "namespace"),
     }
     names = {r.name: r.inputs["privateDnsZoneConfigs"][0]["privateDnsZoneId"] for r in engine.of("PrivateDnsZoneGroup")}
     assert names["data-lake-account-dfs-endpoint-name"] == "network-link-privatelink.dfs.core.windows.net-id"
-    assert len(names) == 7
+    assert len(names) == 9
     assert {r.inputs["privateZoneName"] for r in engine.of("PrivateZone")} == set(ZONES.values())
     assert engine.one("Registry")["sku"] == {"name": "Premium"}
     assert engine.one("Registry")["policies"]["retentionPolicy"] == {"days": 7, "status": "enabled"}

@@ -104,7 +104,7 @@ def test_a_task_gets_what_the_job_would_give_it(ran):
     workload = find("ssh-logs")
     runtime = Runtime(name="r", key="k", spark="4.0.0", python="3.12", end_of_support=date(2028, 1, 1))
     cluster = ClusterArgs(runtime=runtime, node_type="n", workers=1, spot=False, environment={}, project="p")
-    arguments = JobArgs(cluster=cluster, schedules=False)
+    arguments = JobArgs(cluster=cluster, schedules=False, continuous=False)
     settings = job_settings(workload, workload.job(), arguments, JobSite(WHEEL))
     values = {parameter.name: parameter.text(parameter.default) for parameter in workload.parameters}
     references = {

@@ -47,6 +47,11 @@ LOOKUPS = {
         "azure-native:containerregistry:getRegistry",
         {"name": "delogprocessingacr", "id": "registry-id", "loginServer": "delogprocessingacr.azurecr.io"},
     ),
+    "serving_store": (
+        "azure-native:cosmosdb:getDatabaseAccount",
+        {"name": "de-log-processing-cassandra", "id": "store-id"},
+    ),
+    "event_stream": ("azure-native:eventhub:getNamespace", {"name": "de-log-processing-events", "id": "stream-id"}),
     "log_workspace": (
         "azure-native:operationalinsights:getWorkspace",
         {"name": "de-log-processing-logs", "id": "logs-id"},
@@ -69,7 +74,8 @@ def facts(**tags):
 def run(engine, record, known, existing=EXISTING):
     """Runs the program of `dev` where those lookups find something."""
     engine.existing = known
-    settings = record.settings("dev", existing=existing)
+    theirs = {"serving_store": {"key": "logs/cassandra"}, "event_stream": {"credential": "events"}}
+    settings = record.settings("dev", existing=existing, **theirs)
     place = Place(cloud="simulated", stack="dev", auth_type="azure-cli")
     return engine.run(lambda: program.declare(settings, place, discover()), stack="dev")
 
@@ -103,6 +109,16 @@ def test_only_code_jobs_pipelines_and_pods_are_declared_on_what_exists(engine, r
     assert engine.outputs["key_vault_uri"] == "https://de-log-processing-kv.vault.azure.net/"
     assert engine.outputs["container_registry"] == "delogprocessingacr.azurecr.io"
     assert engine.outputs["identities"] == {}
+    store = "de-log-processing-cassandra"
+    assert engine.outputs["serving_store"] == f"{store}.cassandra.cosmos.azure.com:10350"
+    assert engine.outputs["event_stream"] == "de-log-processing-events.servicebus.windows.net:9093"
+    told = engine.inputs("job-cloud-usage-stream")["jobClusters"][0]["newCluster"]["sparkEnvVars"]
+    assert {name: value for name, value in told.items() if name.startswith(("MEDALLION_EV", "MEDALLION_SERV"))} == {
+        "MEDALLION_EVENT_CREDENTIAL": "events",
+        "MEDALLION_EVENT_STREAM": "de-log-processing-events.servicebus.windows.net:9093",
+        "MEDALLION_SERVING_KEY": "{{secrets/logs/cassandra}}",
+        "MEDALLION_SERVING_STORE": f"cassandra://{store}@{store}.cassandra.cosmos.azure.com:10350/cloud_usage?tls=true",
+    }
     assert engine.inputs("pipelines-dev_databricks")["properties"]["existingClusterId"] == "0101-000000-abc"
     assert engine.outputs["wheel"].startswith("/Volumes/logs/models/files/wheels/")
     places = {(r.inputs["factoryName"], r.inputs["resourceGroupName"]) for r in engine.of("Pipeline")}

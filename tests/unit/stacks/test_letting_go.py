@@ -3,6 +3,8 @@
 import pytest
 from pulumi.runtime import mocks
 
+from workloads.spec import discover
+
 
 @pytest.fixture(scope="module")
 def handed_over(record):
@@ -36,6 +38,7 @@ def test_what_is_handed_over_bears_the_new_owners_tag_and_is_kept(handed_over, s
 
 def test_a_cluster_of_ours_is_deleted_before_it_is_replaced_and_takes_along_what_stands_in_it(handed_over):
     _, asked = handed_over
-    assert [name for name, each in asked.items() if each.deleteBeforeReplace] == ["aks-cluster"]
+    tables = [f"serving-store-{workload.name}-{table.name}" for workload in discover() for table in workload.stored]
+    assert {name for name, each in asked.items() if each.deleteBeforeReplace} == {"aks-cluster", *tables}
     inside = {name for name, each in asked.items() if each.deletedWith.endswith("providers:kubernetes::kubernetes")}
     assert inside == {"namespace", "prometheus", "grafana", "validation"}  # and the engine gives it to their children

@@ -14,26 +14,36 @@ from workloads.spec import discover
 WORKLOADS = discover()
 JOBS = [workload.job_name(job.key) for workload in WORKLOADS for job in workload.jobs]
 SCHEDULED = [workload for workload in WORKLOADS if any(job.schedule for job in workload.jobs)]
+SERVED = [workload for workload in WORKLOADS if workload.serving]
+STREAMS = [(stream, workload) for workload in WORKLOADS for stream in workload.streams]
 EVERYWHERE = {
-    "azure-native:authorization:RoleAssignment": 5,
+    "azure-native:authorization:RoleAssignment": 6,
     "azure-native:consumption:Budget": 1,
     "azure-native:containerregistry:Registry": 1,
     "azure-native:containerservice:AgentPool": 2,
     "azure-native:containerservice:MaintenanceConfiguration": 2,
     "azure-native:containerservice:ManagedCluster": 1,
+    "azure-native:cosmosdb:CassandraResourceCassandraKeyspace": len(SERVED),
+    "azure-native:cosmosdb:CassandraResourceCassandraTable": sum(len(workload.stored) for workload in SERVED),
+    "azure-native:cosmosdb:DatabaseAccount": 1,
     "azure-native:databricks:AccessConnector": 1,
     "azure-native:databricks:Workspace": 1,
     "azure-native:datafactory:Factory": 1,
     "azure-native:datafactory:LinkedService": 2,
     "azure-native:datafactory:Pipeline": len(WORKLOADS),
     "azure-native:datafactory:Trigger": len(WORKLOADS) + len(SCHEDULED),
+    "azure-native:eventhub:ConsumerGroup": sum(job.continuous for _, workload in STREAMS for job in workload.jobs),
+    "azure-native:eventhub:EventHub": len(STREAMS),
+    "azure-native:eventhub:Namespace": 1,
+    "azure-native:eventhub:NamespaceNetworkRuleSet": 1,
+    "azure-native:keyvault:Secret": 1,
     "azure-native:keyvault:Vault": 1,
     "azure-native:managedidentity:FederatedIdentityCredential": 1,
     "azure-native:managedidentity:UserAssignedIdentity": 4,
     "azure-native:monitor:ActionGroup": 1,
     "azure-native:monitor:ActivityLogAlert": 4,
-    "azure-native:monitor:DiagnosticSetting": 6,
-    "azure-native:monitor:MetricAlert": 4,
+    "azure-native:monitor:DiagnosticSetting": 8,
+    "azure-native:monitor:MetricAlert": 6,
     "azure-native:operationalinsights:Workspace": 1,
     "azure-native:resources:ResourceGroup": 1,
     "azure-native:storage:BlobContainer": 8,
@@ -43,9 +53,10 @@ EVERYWHERE = {
     "databricks:index/catalog:Catalog": 1,
     "databricks:index/cluster:Cluster": 1,
     "databricks:index/clusterPolicy:ClusterPolicy": 1,
+    "databricks:index/credential:Credential": 1,
     "databricks:index/externalLocation:ExternalLocation": 8,
     "databricks:index/file:File": 1,
-    "databricks:index/grants:Grants": 1,
+    "databricks:index/grants:Grants": 2,
     "databricks:index/job:Job": len(JOBS),
     "databricks:index/notebook:Notebook": 1,
     "databricks:index/permissions:Permissions": 1,
@@ -70,16 +81,16 @@ PRIVATE = {
     "azure-native:datafactory:IntegrationRuntime": 1,
     "azure-native:datafactory:ManagedPrivateEndpoint": 2,
     "azure-native:resources:Resource": 1,
-    "azure-native:authorization:RoleAssignment": 6,
+    "azure-native:authorization:RoleAssignment": 7,
     "azure-native:network:NatGateway": 1,
     "azure-native:network:NetworkSecurityGroup": 1,
-    "azure-native:network:PrivateDnsZoneGroup": 7,
-    "azure-native:network:PrivateEndpoint": 7,
+    "azure-native:network:PrivateDnsZoneGroup": 9,
+    "azure-native:network:PrivateEndpoint": 9,
     "azure-native:network:PublicIPAddress": 1,
     "azure-native:network:Subnet": 4,
     "azure-native:network:VirtualNetwork": 1,
-    "azure-native:privatedns:PrivateZone": 6,
-    "azure-native:privatedns:VirtualNetworkLink": 6,
+    "azure-native:privatedns:PrivateZone": 8,
+    "azure-native:privatedns:VirtualNetworkLink": 8,
 }
 LOCKED = {"azure-native:authorization:ManagementLockByScope": 1}
 COUNTS = {
@@ -88,7 +99,7 @@ COUNTS = {
     "staging": EVERYWHERE | PRIVATE,
     "prod": EVERYWHERE | PRIVATE | LOCKED,
 }
-TAGGED = 45
+TAGGED = 55
 
 
 @pytest.mark.parametrize("stack", ["local", "dev", "staging", "prod"])
@@ -124,17 +135,20 @@ def test_stacks_differ_as_the_design_says(stacks):
             "schedules": engine.inputs("job-ssh-logs")["schedule"]["pauseStatus"],
             "streams": engine.inputs("job-cloud-usage-stream")["continuous"]["pauseStatus"],
             "allow-list": "authorizedIPRanges" in engine.one("ManagedCluster")["apiServerAccessProfile"],
+            "request units": engine.inputs("serving-store-cloud-usage")["options"],
             "zones": engine.one("ManagedCluster")["agentPoolProfiles"][0].get("availabilityZones"),
             "tier": engine.one("ManagedCluster")["sku"]["tier"],
             "private": engine.one("Factory")["publicNetworkAccess"] == "Disabled",
         }
 
-    keys = ("redundancy", "spot", "workers", "schedules", "streams", "allow-list", "zones", "tier", "private")
+    keys = ("redundancy", "spot", "workers", "schedules", "streams", "allow-list", "request units")
+    keys += ("zones", "tier", "private")
+    scales = {"autoscaleSettings": {"maxThroughput": 4000}}
     rows = {
-        "local": ("Standard_LRS", False, 1, "UNPAUSED", "UNPAUSED", False, None, "Free", False),
-        "dev": ("Standard_LRS", True, 2, "PAUSED", "PAUSED", True, None, "Free", False),
-        "staging": ("Standard_ZRS", True, 2, "UNPAUSED", "UNPAUSED", False, ["1", "2"], "Standard", True),
-        "prod": ("Standard_ZRS", False, 4, "UNPAUSED", "UNPAUSED", False, ["1", "2", "3"], "Standard", True),
+        "local": ("Standard_LRS", False, 1, "UNPAUSED", "UNPAUSED", False, {}, None, "Free", False),
+        "dev": ("Standard_LRS", True, 2, "PAUSED", "PAUSED", True, {}, None, "Free", False),
+        "staging": ("Standard_ZRS", True, 2, "UNPAUSED", "UNPAUSED", False, {}, ["1", "2"], "Standard", True),
+        "prod": ("Standard_ZRS", False, 4, "UNPAUSED", "UNPAUSED", False, scales, ["1", "2", "3"], "Standard", True),
     }
     assert {stack: differing(engine) for stack, engine in stacks.items()} == {
         stack: dict(zip(keys, row, strict=True)) for stack, row in rows.items()
@@ -189,7 +203,7 @@ def test_administrators_may_declare_pods(record):
 
 def test_groups_get_their_roles_in_the_catalog(record):
     groups = {"readers": "reader", "engineers": "engineer"}
-    grants = record("dev", databricks={"grants": groups}).one("Grants")
+    grants = record("dev", databricks={"grants": groups}).inputs("unity-grants")
     assert grants["catalog"] == "medallion_dev"
     assert [grant["principal"] for grant in grants["grants"]] == ["engineers", "readers", "jobs-identity-client"]
     assert "MODIFY" in grants["grants"][2]["privileges"]

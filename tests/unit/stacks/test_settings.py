@@ -17,6 +17,7 @@ GOOD = {
     "medallion:validation": '{"image": "validation:1"}',
 }
 DATABRICKS = '{"runtime": "17.3", "node_type": "n", "workers": 2, "spot": true, "schedules": false'
+ASTRA = '{"bundle": "/Volumes/c/models/files/astra.zip", "token": "scope/astra"}'
 USER = '"user": {"vm_size": "Standard_D2s_v3", "fewest": 1, "most": 3}'
 AKS = '{"version": "1.35", "tier": "Standard", "vm_size": "Standard_D2s_v3", ' + USER
 GUID = "00000000-1111-2222-3333-444444444444"
@@ -59,8 +60,32 @@ def test_the_file_of_every_stack_is_good(project_root):
         (
             {"loction": "eastus"},
             "medallion:loction: there is no such setting; known here are administrators, aks, container_registry,"
-            " data_factory, databricks, existing, github_repository, handover, key_vault, lake, location, monitoring,"
-            " names, network, protect, tags, usage, validation",
+            " data_factory, databricks, event_stream, existing, github_repository, handover, key_vault, lake, location,"
+            " monitoring, names, network, protect, serving_store, tags, usage, validation",
+        ),
+        (
+            {"serving_store": '{"request_units": 1500}'},
+            "medallion:serving_store.request_units: input should be a multiple of 1000, not 1500",
+        ),
+        (
+            {"serving_store": f'{{"request_units": 4000, "astra": {ASTRA}}}'},
+            "medallion:serving_store: astra and request_units exclude each other: AstraDB stands instead of Cosmos DB",
+        ),
+        (
+            {"serving_store": f'{{"key": "a/b", "astra": {ASTRA}}}'},
+            "medallion:serving_store: astra and key exclude each other: AstraDB stands instead of Cosmos DB",
+        ),
+        (
+            {
+                "serving_store": f'{{"astra": {ASTRA}}}',
+                "existing": '{"resource_group": "rg", "serving_store": "cassandra"}',
+            },
+            "medallion: serving_store.astra and existing.serving_store exclude each other",
+        ),
+        (
+            {"serving_store": '{"astra": {"bundle": "astra.zip", "token": "a/b"}}'},
+            "medallion:serving_store.astra.bundle: string should match pattern '^/Volumes/[^?#]+\\.zip$', not"
+            " 'astra.zip'",
         ),
         (
             {"databricks": DATABRICKS + ', "worker": 3}'},
