@@ -199,7 +199,8 @@ def _counts(task: TaskContext, copies: int) -> Counts:
     of_events = (fn.col("source") == EVENTS_SOURCE).alias("of_events")
     noted = task.table(FILES).groupBy(of_events).agg(fn.sum("records"), fn.sum("duplicates")).collect()
     records = {row[0]: row[1] for row in noted}
-    arrived = task.table(ARRIVALS).count()
+    asked = (ARRIVALS, QUARANTINE, EVENTS, *(master.table for master in SOURCES))
+    arrived, aside, *kept = tables.side_by_side(lambda table: task.table(table).count(), asked)
     if arrived != records.get(True, 0):
         # Batch and stream may have taken a file at the same time; each of its lines then stands there twice.
         arrived, before = task.table(ARRIVALS).select(*ingest.SOURCE_KEY).distinct().count(), arrived
@@ -208,7 +209,7 @@ def _counts(task: TaskContext, copies: int) -> Counts:
         raise TaskError(f"the files hold {records.get(True, 0):,} usage events, of which {arrived:,} arrived")
     return Counts(
         records_in=records.get(False, 0) + arrived,
-        records_out=sum(task.table(table).count() for table in (EVENTS, *(master.table for master in SOURCES))),
-        quarantined=task.table(QUARANTINE).count(),
+        records_out=sum(kept),
+        quarantined=aside,
         duplicates=sum(row[2] or 0 for row in noted) + copies,
     )

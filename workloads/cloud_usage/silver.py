@@ -56,11 +56,8 @@ def run(task: TaskContext) -> Counts:
     task.replace(CONFORMED_QUARANTINE, set_aside.select(*(column.name for column in CONFORMED_QUARANTINE.columns)))
     placed = conform.conform(conform.known(events, customers), customers, resources)
     task.replace(SILVER_EVENTS, marked_outliers(placed, task.parameters["anomaly_factor"]))
-    return Counts(
-        records_in=events.count(),
-        records_out=task.table(SILVER_EVENTS).count(),
-        quarantined=task.table(CONFORMED_QUARANTINE).count(),
-    )
+    counted = tables.side_by_side(DataFrame.count, (events, *map(task.table, (SILVER_EVENTS, CONFORMED_QUARANTINE))))
+    return Counts(*counted)
 
 
 def marked_outliers(events: DataFrame, factor: float) -> DataFrame:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import importlib
 import shutil
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -310,3 +313,51 @@ def test_what_was_set_aside_is_what_the_truth_says(new_place, sample: Path, of_s
     fewer = place.run("bronze", run_id="run-3")["bronze"]
     assert fewer.balanced
     assert first["bronze"].records_in - fewer.records_in == lines
+
+
+class Killed(Exception):  # noqa: N818 - no error: what a kill would leave
+    """The process is gone, as far as its durable writes can tell."""
+
+
+@contextmanager
+def killed_at(number: int) -> Iterator[list[str]]:
+    """Ends whatever runs before or after its n-th durable write, of tables and files; gives what was announced."""
+    told: list[str] = []
+    listening = True
+
+    def hear(event: str, arguments: tuple) -> None:
+        if listening and event == "medallion.effect":
+            told.append(f"{arguments[0]} {arguments[2]}")
+            if len(told) == number:
+                raise Killed
+
+    sys.addaudithook(hear)
+    yield told
+    listening = False
+
+
+def test_a_stream_that_is_killed_at_any_write_takes_each_event_once(
+    new_place, sample: Path, of_sample, monkeypatch
+) -> None:
+    """Killed at the n-th gate, for each n in turn, each time with a file more; then it takes the rest."""
+    place = new_place()
+    deliver_masters(place, sample)
+    first, *others = [file for files in split(sample, place, 4, seed=2) for file in files]
+    deliver(place, [first])
+    place.run("bronze", "silver", "anomalies", "gold")
+
+    reached = set()
+    for number, file in enumerate(others):
+        deliver(place, [file])
+        with killed_at(GATES_OF_REFRESH + 2 * number + 1) as told, pytest.raises(Killed):
+            stream(place, monkeypatch, run_id=f"killed-{number}")
+        monkeypatch.undo()
+        reached.add(told[-1])
+    stream(place, monkeypatch)
+
+    assert {"before bronze.cloud_usage_arrivals", "before bronze.cloud_usage_events"} <= reached
+    assert_same(view(place), of_sample.marts)
+    assert place.sql("SELECT count(*) FROM bronze.cloud_usage_arrivals") == [(of_sample.lines,)]
+
+
+GATES_OF_REFRESH = 8  # before and after each of the four speed marts, which the stream begins with
