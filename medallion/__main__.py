@@ -9,8 +9,10 @@ import typer
 from medallion.cost import cost
 from medallion.doctor import doctor
 from medallion.feedback import feedback
-from medallion.generate import CONTEXT, generate
+from medallion.generate import generate
 from medallion.model import model
+from medallion.options import ANY_OPTIONS
+from medallion.query import query
 from medallion.repair import repair
 from medallion.replay import replay
 from medallion.run import run
@@ -26,7 +28,8 @@ app = typer.Typer(
 )
 for subcommand in (run, upload, status, repair, replay, validate, feedback, model, cost, doctor, triggers):
     app.command()(subcommand)
-app.command(context_settings=CONTEXT)(generate)
+for subcommand in (generate, query):
+    app.command(context_settings=ANY_OPTIONS)(subcommand)
 
 
 def main() -> None:

@@ -5,15 +5,16 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
+from medallion import services
 from simulator.jobs_api import Workspace
 from stacks.outputs import Outputs
-from toolchain import class_data, jars, java, paths
+from toolchain import class_data, java, paths
 from toolchain.engine import engine, state_file
 from toolchain.errors import UserError
 from workloads.spec import Workload
@@ -59,8 +60,8 @@ def deployed(stack: str, cloud: str) -> Outputs:
         raise UserError(f"stack {stack!r} has no fitting output {field!r}: run `make up`") from None
 
 
-def driver_environment() -> dict[str, str]:
-    """The environment of Spark drivers: Java, its archive of classes and the Delta jars that set-up found.
+def driver_environment(workload: Workload | None = None) -> dict[str, str]:
+    """The environment of Spark drivers: Java, its archive of classes and the jars that set-up found.
 
     What is missing is left out: only a run needs it, and says so.
     """
@@ -69,14 +70,15 @@ def driver_environment() -> dict[str, str]:
         environment["JAVA_HOME"] = str(home)
         given = environment.get("MEDALLION_DRIVER_OPTIONS", "")
         environment["MEDALLION_DRIVER_OPTIONS"] = f"{class_data.options(home)} {given}".strip()
-    if not jars.missing():
-        environment["MEDALLION_SPARK_JARS"] = ":".join(str(jar) for jar in jars.find())
+    if found := services.spark_jars(workload):
+        environment[services.JARS] = ":".join(found)
     return environment
 
 
 @contextmanager
-def connect(stack: str, cloud: str) -> Iterator[Connection]:
-    """A connection to a stack that is up. The simulated workspace serves for the length of the block.
+def connect(stack: str, cloud: str, runs: Workload | None = None) -> Iterator[Connection]:
+    """A connection to a stack that is up. The simulated workspace serves for the length of the block, and so do the
+    servers that the workload needs which `runs` meanwhile.
 
     Raises UserError where the stack is not up, and with what the workspace said where it refuses something.
     """
@@ -89,11 +91,12 @@ def connect(stack: str, cloud: str) -> Iterator[Connection]:
         if not outputs.simulated:
             yield Connection(stack, outputs, WorkspaceClient(host=outputs.databricks_host))
             return
-        workspace = Workspace(environment=driver_environment())
-        url = workspace.start(paths.home())
-        try:
-            yield Connection(stack, outputs, WorkspaceClient(host=url, token="any"))  # noqa: S106 (it takes any)
-        finally:
-            workspace.stop()
+        with services.stand_ins(runs) if runs else nullcontext({}) as variables:
+            workspace = Workspace(environment=driver_environment(runs) | variables)
+            url = workspace.start(paths.home())
+            try:
+                yield Connection(stack, outputs, WorkspaceClient(host=url, token="any"))  # noqa: S106 (it takes any)
+            finally:
+                workspace.stop()
     except DatabricksError as error:
         raise UserError(str(error)) from None

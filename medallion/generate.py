@@ -16,9 +16,6 @@ from toolchain import paths
 from toolchain.errors import UserError
 from workloads import spec
 
-# What a generator takes is its own; so typer leaves what it does not know alone.
-CONTEXT = {"allow_extra_args": True, "ignore_unknown_options": True}
-
 Values = Mapping[str, spec.Value]
 
 

@@ -23,7 +23,7 @@ def repair(
 ) -> None:
     """Run the failed tasks of a run again, and those that depend on them."""
     declared = spec.find(workload)
-    with connect(stack, cloud) as connection:
+    with connect(stack, cloud, runs=declared) as connection:
         jobs = connection.client.jobs
         if run_id is None:
             newest = next(iter(jobs.list_runs(job_id=connection.job_id(declared), limit=1)), None)

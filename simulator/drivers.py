@@ -28,6 +28,9 @@ PRIVATE = re.compile(r"(MEDALLION|PULUMI|DATABRICKS|AZURE|ARM|SPARK|PYSPARK|MLFL
 CLOUD_ONLY = re.compile(
     r"spark\.(databricks\.(?!delta\.)|(hadoop|driver|executor|dynamicAllocation|master|app|local|ui|jars)\b).*"
 )
+# Of the cluster's variables, those of services for which the caller's own variables stand in: what the cluster declares
+# of them is the cloud's.
+STOOD_IN = re.compile(r"MEDALLION_(SERVING|EVENT)_.*")
 SECRET = re.compile(r"\{\{secrets/([^/{}]+)/([^/{}]+)\}\}")
 STOP_SECONDS = 20
 
@@ -54,15 +57,16 @@ def environment(base: Mapping[str, str], declared: Mapping[str, str], home: Path
 
     Unity Catalog becomes Spark's own catalog, `/Volumes` a folder, MLflow's registry a file; the wheel comes first on
     the Python path, before any that is set already. A secret `{{secrets/<scope>/<key>}}` is the caller's variable
-    `CLOUD_SECRET_<SCOPE>_<KEY>`. Raises SetupError where that is missing.
+    `CLOUD_SECRET_<SCOPE>_<KEY>`. A serving store or event stream is the one that the caller names in the same
+    variables, if any. Raises SetupError where a secret is missing.
     """
-    own = {name: value for name, value in base.items() if not PRIVATE.fullmatch(name)}
+    own = {name: value for name, value in base.items() if STOOD_IN.fullmatch(name) or not PRIVATE.fullmatch(name)}
     simulated = {
         name: f"{home}/volumes/{value.removeprefix('/Volumes/')}"
         if value.startswith("/Volumes/")
         else _open(value, base)
         for name, value in declared.items()
-        if name != "MLFLOW_REGISTRY_URI"
+        if name != "MLFLOW_REGISTRY_URI" and not STOOD_IN.fullmatch(name)
     }
     for name, value in (("CATALOG", "spark_catalog"), ("EXPERIMENTS", ""), ("MODELS", "")):
         simulated[f"MEDALLION_{name}"] = value

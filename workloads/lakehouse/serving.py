@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from workloads.lakehouse import serving_cql as cql
@@ -169,7 +170,7 @@ def _show(work: Work, version: int, views: list[str], moment: datetime) -> None:
     statement = cql.insert(work.store.keyspace, SERVING_VERSIONS)
     rows = [(name, version, moment, work.moment) for name in views]
     with effect("table", "serving of the shown version"):
-        stores.execute_all(work.store, "the shown version", statement, rows, work.budget)
+        stores.execute_all(work.store, "the shown version", statement, rows, itemgetter(0), work.budget)
 
 
 def _collect(result: DataFrame) -> tuple[int, int]:
@@ -191,11 +192,12 @@ _met: dict[str, str] = {}
 def _writer(work: Work, table: StoredTable) -> Callable[[Batches], Iterator[RecordBatch]]:
     """Writes the rows of a part; counts them. A null is written, too: a value may stand there of another version."""
     statement = cql.insert(work.store.keyspace, table)
+    near = itemgetter(*(i for i, column in enumerate(table.columns) if column.name in table.partition_key))
 
     def write(batches: Batches) -> Iterator[RecordBatch]:
         rows = ((*row.values(), work.moment) for batch in batches for row in batch.to_pylist())
         what = f"the rows of {table.name}"
-        yield _told(work, lambda: (stores.execute_all(work.store, what, statement, rows, work.budget), 0))
+        yield _told(work, lambda: (stores.execute_all(work.store, what, statement, rows, near, work.budget), 0))
         for _ in batches:  # Spark wants to be rid of what it has begun to send
             continue
 
@@ -207,6 +209,7 @@ def _sweeper(work: Work, table: StoredTable, version: int) -> Callable[[Batches]
     keyspace, key = work.store.keyspace, (*table.partition_key, *table.clustering)
     keys, delete = cql.keys_of_a_range(keyspace, table), cql.delete(keyspace, table)
     what = f"the other versions of {table.name}"
+    near = itemgetter(*range(1, 1 + len(table.partition_key)))  # after the moment
 
     def sweep(batches: Batches) -> Iterator[RecordBatch]:
         def delete_others() -> tuple[int, int]:
@@ -214,7 +217,7 @@ def _sweeper(work: Work, table: StoredTable, version: int) -> Callable[[Batches]
             for number in [number for batch in batches for number in batch.column(0).to_pylist()]:
                 found = stores.fetch_all(work.store, what, keys, cql.ranges(RANGES)[number], work.budget)
                 others = [(work.moment, *(row[name] for name in key)) for row in found if row["version"] != version]
-                deleted += stores.execute_all(work.store, what, delete, others, work.budget)
+                deleted += stores.execute_all(work.store, what, delete, others, near, work.budget)
                 kept += sum(row["version"] == version for row in found)
             return kept, deleted
 

@@ -24,7 +24,7 @@ class Standing:
     columns: Mapping[str, str]
     partition_key: tuple[str, ...]
     clustering: tuple[str, ...]
-    time_to_live_seconds: int | None
+    time_to_live_seconds: int
 
 
 def create_keyspace(keyspace: str) -> str:
@@ -46,7 +46,8 @@ def create_table(keyspace: str, table: StoredTable) -> str:
 def difference(table: StoredTable, standing: Standing) -> str | None:
     """How a table that stands differs from its declaration; None where it does not.
 
-    A time to live that the store does not tell (None) is no difference.
+    That rows stay which were to go by themselves is none: they are of versions that nobody is shown. Cosmos DB keeps
+    what is declared of that for itself.
     """
     declared = {column.name: column.type for column in table.columns}
     for name in sorted(declared.keys() | standing.columns.keys()):
@@ -57,8 +58,8 @@ def difference(table: StoredTable, standing: Standing) -> str | None:
         there = f"({', '.join(standing.partition_key)}), {', '.join(standing.clustering)}"
         return f"its key there is {there}".rstrip(", ")
     lifetime = table.time_to_live_seconds or 0
-    if standing.time_to_live_seconds not in (None, lifetime):
-        return f"its rows live {standing.time_to_live_seconds} seconds there, not {lifetime} (0 is for ever)"
+    if standing.time_to_live_seconds not in (0, lifetime):
+        return f"its rows live {standing.time_to_live_seconds} seconds there, not {lifetime or 'for ever'}"
     return None
 
 

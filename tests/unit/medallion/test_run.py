@@ -8,10 +8,12 @@ import pytest
 from databricks.sdk.errors import NotFound
 from databricks.sdk.service.jobs import Run, RunLifeCycleState, RunResultState, RunState, RunTask
 from rich.console import Console
+from typer.testing import CliRunner
 
 from medallion import report
+from medallion.__main__ import app
 from medallion.follow import succeeded
-from medallion.run import parse
+from medallion.run import choose, parse, seconds
 from toolchain.errors import UserError
 from workloads import spec
 
@@ -29,6 +31,64 @@ def test_what_is_no_pair_is_named(pair):
 def test_a_parameter_is_given_once():
     with pytest.raises(UserError, match="--param year is given twice"):
         parse(["year=1", "year=2"])
+
+
+USAGE = spec.find("cloud-usage")
+
+
+def test_a_task_is_run_in_its_job_and_a_stream_is_a_job():
+    assert choose(USAGE, "batch", None, False).key == "batch"
+    assert choose(USAGE, "batch", "gold", False).key == "batch"
+    assert choose(USAGE, "batch", "speed", False).key == "stream"
+    assert choose(USAGE, "batch", None, True).key == "stream"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (
+            ("batch", "golden", False),
+            "workload 'cloud-usage' has no task 'golden'; it has bronze, silver, anomalies, gold",
+        ),
+        (("batch", "gold", True), "--stream runs the streaming job: it goes with neither --task nor --job"),
+        (("stream", None, True), "it goes with neither --task nor --job"),
+    ],
+)
+def test_what_cannot_be_run_is_named(arguments, said):
+    with pytest.raises(UserError) as error:
+        choose(USAGE, *arguments)
+    assert said in str(error.value)
+
+
+def test_a_workload_without_a_stream_says_so():
+    with pytest.raises(UserError, match="workload 'ssh-logs' has no streaming job"):
+        choose(spec.find("ssh-logs"), "batch", None, True)
+
+
+def test_times_are_seconds_minutes_or_hours():
+    assert [seconds(text) for text in ("90", "90s", "2m", "1h")] == [90, 90, 120, 3600]
+
+
+@pytest.mark.parametrize("text", ["", "0", "0m", "2 m", "1.5h", "-1", "1d", "m"])
+def test_what_is_no_time_is_named(text):
+    with pytest.raises(UserError, match=f"--for takes a time such as 90s, 2m or 1h, not '{text}'"):
+        seconds(text)
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--for", "2m"], "--for says how long to stream: it goes with --stream"),
+        (
+            ["--stream", "--for", "2m", "-p", "stop_after_seconds=1"],
+            "--for and --param stop_after_seconds say the same",
+        ),
+    ],
+)
+def test_how_long_to_stream_is_said_once_and_of_a_stream(options, said):
+    done = CliRunner().invoke(app, ["run", "cloud-usage", *options])
+    assert isinstance(done.exception, UserError)
+    assert said in str(done.exception)
 
 
 def state(result):

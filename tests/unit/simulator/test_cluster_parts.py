@@ -123,6 +123,22 @@ def test_a_secret_is_a_variable_of_the_caller_that_the_driver_sees_under_its_dec
         drivers.environment({}, declared, Path("/h"), Path("/s"))
 
 
+def test_a_serving_store_and_an_event_stream_are_those_that_the_caller_names():
+    declared = {
+        "MEDALLION_SERVING_STORE": "cassandra://a@a.cassandra.cosmos.azure.com:10350/k?tls=true",
+        "MEDALLION_SERVING_KEY": "{{secrets/scope/key}}",
+        "MEDALLION_EVENT_STREAM": "a.servicebus.windows.net:9093",
+    }
+    named = {"MEDALLION_SERVING_STORE": "cassandra://127.0.0.1:1/k", "MEDALLION_EVENT_STREAM": "127.0.0.1:2"}
+
+    def told(base):
+        found = drivers.environment(base, declared, Path("/h"), Path("/s"))
+        return {name: value for name, value in found.items() if drivers.STOOD_IN.fullmatch(name)}
+
+    assert told(named) == named
+    assert told({}) == {}
+
+
 def test_the_path_of_the_caller_stands_behind_the_wheel():
     env = drivers.environment({"PYTHONPATH": "/x:/y", "PULUMI_HOME": "/p", "PATH": "/bin"}, {}, Path("/h"), Path("/s"))
     assert env["PYTHONPATH"] == "/s:/x:/y"

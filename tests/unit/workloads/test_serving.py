@@ -161,16 +161,23 @@ def standing(**changes) -> cql.Standing:
     ("there", "said"),
     [
         (standing(), None),
-        (standing(time_to_live_seconds=None), None),
+        (standing(time_to_live_seconds=0), None),
         (standing(columns={"cost": "double"}), "column 'cost' is declared as decimal and is double there"),
         (standing(columns={"note": None}), "column 'note' is declared as text and is missing there"),
         (standing(columns={"old": "int"}), "column 'old' is declared as nothing and is int there"),
         (standing(clustering=("day",)), "its key there is (org), day"),
-        (standing(time_to_live_seconds=0), "its rows live 0 seconds there, not 3600 (0 is for ever)"),
+        (standing(time_to_live_seconds=60), "its rows live 60 seconds there, not 3600"),
     ],
 )
 def test_a_table_that_stands_otherwise_is_named(there, said):
     assert cql.difference(ADDS.speed_schema(), there) == said
+
+
+def test_rows_of_the_batch_layer_must_not_go_by_themselves():
+    batch = ADDS.batch_schema()
+    columns = {column.name: column.type for column in batch.columns}
+    there = cql.Standing(columns, batch.partition_key, batch.clustering, 60)
+    assert cql.difference(batch, there) == "its rows live 60 seconds there, not for ever"
 
 
 def test_a_store_is_named_by_a_url_and_its_password_is_never_shown():
