@@ -118,7 +118,7 @@ def _versions_follow(outputs: Outputs) -> int:
     def wrong(table: Table, key: str) -> int:
         order = Window.partitionBy(key).orderBy("valid_from")
         versions = outputs.table(table).withColumn("next", fn.lead("valid_from").over(order))
-        return versions.where("NOT (valid_to <=> next) OR is_current <> next IS NULL").count()
+        return versions.where("NOT (valid_to <=> next) OR is_current <> (next IS NULL)").count()
 
     return wrong(CUSTOMERS, "org_id") + wrong(RESOURCES, "resource_id")
 
