@@ -38,7 +38,7 @@ PARTS: Mapping[str, str] = {"data-lake": "/blobServices/default"}
 
 @dataclass(frozen=True)
 class Threshold:
-    """A metric alert: which resource's metric, taken how, is wrong on which side of what value; minutes looked at."""
+    """A metric alert: which resource's metric, taken how, is wrong on which side of what value; the time looked at."""
 
     on: str
     metric: str
@@ -47,7 +47,7 @@ class Threshold:
     value: float
     meaning: str
     severity: int
-    minutes: int = 15
+    window: str = "PT15M"
 
 
 THRESHOLDS: Mapping[str, Threshold] = {
@@ -65,7 +65,7 @@ THRESHOLDS: Mapping[str, Threshold] = {
     ),
     "serving-unavailable": Threshold(
         *("serving-store", "ServiceAvailability", "Average", "LessThan", 99.9),
-        *("The serving store does not answer every request.", 2, 60),
+        *("The serving store does not answer every request.", 2, "PT1H"),
     ),
     "vault-unavailable": Threshold(
         "key-vault", "Availability", "Average", "LessThan", 99.9, "The key vault does not answer every request.", 2
@@ -176,7 +176,7 @@ class Monitoring(pulumi.ComponentResource):
             enabled=True,
             scopes=[on],
             evaluation_frequency="PT5M",
-            window_size=f"PT{threshold.minutes}M",
+            window_size=threshold.window,
             criteria=monitor.MetricAlertSingleResourceMultipleMetricCriteriaArgs(
                 odata_type="Microsoft.Azure.Monitor.SingleResourceMultipleMetricCriteria", all_of=[criterion]
             ),

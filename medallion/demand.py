@@ -1,15 +1,22 @@
-"""What a stack takes from a subscription, as its settings say: machines, public addresses, a version of Kubernetes."""
+"""What a stack takes from a subscription, as its settings say: machines, public addresses, a version of Kubernetes, and
+the resource providers of what only some workloads need.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from stacks.settings import NodePool, Settings
-from workloads.spec import Workload
+from workloads.spec import Part, Workload
 
 CLUSTER = "Microsoft.ContainerService/managedClusters"
 WORKSPACE = "Microsoft.Databricks/workspaces"
+PARTS: Mapping[Part, tuple[str, str]] = {
+    "event-stream": ("Microsoft.EventHub", "the event stream"),
+    "serving-store": ("Microsoft.DocumentDB", "the serving store"),
+}
+"""Part of the platform that a workload may need → the resource provider to be registered for it, and what for."""
 
 
 @dataclass(frozen=True)
@@ -40,11 +47,15 @@ class Address:
 
 @dataclass(frozen=True)
 class Demand:
-    """What a stack takes. `kubernetes` is the minor version of a cluster that it creates, if it creates one."""
+    """What a stack takes. `kubernetes` is the minor version of a cluster that it creates, if it creates one.
+
+    `providers` are resource providers that not every stack needs, and what for.
+    """
 
     machines: tuple[Machines, ...]
     addresses: tuple[Address, ...]
     kubernetes: str | None
+    providers: Mapping[str, str] = field(default_factory=dict)
 
 
 def demand(settings: Settings, workloads: Sequence[Workload]) -> Demand:
@@ -78,7 +89,18 @@ def demand(settings: Settings, workloads: Sequence[Workload]) -> Demand:
         # https://learn.microsoft.com/azure/databricks/security/network/classic/secure-cluster-connectivity: clusters
         # without public addresses leave through a NAT gateway
         addresses.append(Address("the way out of Databricks", WORKSPACE))
-    return Demand(tuple(machines), tuple(addresses), None if existing.aks_cluster else aks.version)
+    kubernetes = None if existing.aks_cluster else aks.version
+    return Demand(tuple(machines), tuple(addresses), kubernetes, _providers(settings, workloads))
+
+
+def _providers(settings: Settings, workloads: Sequence[Workload]) -> dict[str, str]:
+    """The resource providers of the parts that workloads need and the stack creates."""
+    there: dict[Part, object] = {
+        "event-stream": settings.existing.event_stream,
+        "serving-store": settings.existing.serving_store or settings.serving_store.astra,
+    }
+    needed = {part for workload in workloads for part in workload.needs}
+    return dict(PARTS[part] for part in sorted(needed) if not there[part])
 
 
 def _pool(name: str, pool: NodePool, zones: Sequence[str], **more: bool) -> Machines:

@@ -31,8 +31,8 @@ NAMESPACES: Mapping[str, str] = {
     "Microsoft.Resources": "resource groups",
     "Microsoft.Storage": "the data lake",
 }
-"""The resource providers that a subscription must have registered, and what for. Azure registers one at the first
-request to it, for those who may, but not those that a service then needs behind it.
+"""The resource providers that a subscription must have registered for any stack, and what for. Azure registers one at
+the first request to it, for those who may, but not those that a service then needs behind it.
 Source: https://learn.microsoft.com/azure/azure-resource-manager/management/azure-services-resource-providers"""
 
 REGIONAL, SPOT = "cores", "lowPriorityCores"
@@ -76,7 +76,7 @@ def is_registered(providers: Mapping[str, str], namespace: str) -> bool:
 
 def findings(demand: Demand, answers: Answers) -> list[Finding]:
     """What was found, good or bad, a line each. Of a provider that is not registered, nothing else is said."""
-    found = [*_registrations(answers)]
+    found = [*_registrations({**NAMESPACES, **demand.providers}, answers)]
     if answers.registered("Microsoft.Compute"):
         found += _sizes(demand.machines, answers)
         found += _vcpus(demand.machines, answers)
@@ -87,14 +87,14 @@ def findings(demand: Demand, answers: Answers) -> list[Finding]:
     return found
 
 
-def _registrations(answers: Answers) -> Iterator[Finding]:
-    missing = [namespace for namespace in NAMESPACES if not answers.registered(namespace)]
+def _registrations(needed: Mapping[str, str], answers: Answers) -> Iterator[Finding]:
+    missing = [namespace for namespace in needed if not answers.registered(namespace)]
     for namespace in missing:
         state = answers.providers.get(namespace.lower(), "unknown to this subscription")
-        text = f"{namespace} ({NAMESPACES[namespace]}) is {state}: az provider register --namespace {namespace} --wait"
+        text = f"{namespace} ({needed[namespace]}) is {state}: az provider register --namespace {namespace} --wait"
         yield Finding("Provider", False, f"{text} --subscription {answers.subscription}")
     if not missing:
-        yield Finding("Provider", True, f"all {len(NAMESPACES)} that are needed are registered")
+        yield Finding("Provider", True, f"all {len(needed)} that are needed are registered")
 
 
 def _sizes(machines: Sequence[Machines], answers: Answers) -> Iterator[Finding]:

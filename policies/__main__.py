@@ -2,9 +2,9 @@
 
 from pulumi_policy import EnforcementLevel, PolicyPack
 
-from policies import databricks, storage, tags
+from policies import cosmos, databricks, eventhub, storage, tags
 
-RULES = (*storage.RULES, *databricks.RULES, *tags.RULES)
+RULES = (*storage.RULES, *cosmos.RULES, *eventhub.RULES, *databricks.RULES, *tags.RULES)
 
 if __name__ == "__main__":
     PolicyPack(

@@ -12,7 +12,9 @@ from typing import Any
 
 from simulator import (
     azure_access,
+    azure_cosmos,
     azure_databricks,
+    azure_events,
     azure_factory,
     azure_kubernetes,
     azure_monitor,
@@ -58,6 +60,8 @@ KINDS = (
     *azure_vault.KINDS,
     *azure_registry.KINDS,
     *azure_monitor.KINDS,
+    *azure_cosmos.KINDS,
+    *azure_events.KINDS,
 )
 
 
@@ -120,6 +124,8 @@ class Azure(Package):
             cluster = self._lookup(cloud, "azure-native:containerservice:ManagedCluster", arguments)
             content = base64.b64encode(kubeconfig(cluster).encode()).decode()
             return {"kubeconfigs": [{"name": "clusterUser", "value": content}]}
+        if function == "listDatabaseAccountKeys":
+            return azure_cosmos.account_keys(self._lookup(cloud, azure_cosmos.ACCOUNT_TYPE, arguments))
         if function.startswith("get") and f"{module}:{function[3:]}" in self.kinds:
             found = self._lookup(cloud, f"{module}:{function[3:]}", arguments)
             return {"id": found.id, **found.outputs}

@@ -60,6 +60,27 @@ _DDOS = """
     UDPBytesForwardedDDoS UDPBytesInDDoS UDPPacketsDroppedDDoS UDPPacketsForwardedDDoS UDPPacketsInDDoS
 """
 
+_COSMOS = """
+    CassandraRequests ControlPlaneRequests DataPlaneRequests DataPlaneRequests15M DataPlaneRequests5M GremlinRequests
+    MongoRequests PartitionKeyRUConsumption PartitionKeyStatistics QueryRuntimeStatistics TableApiRequests
+"""
+_COSMOS_METRICS = """
+    AvailableStorage CassandraConnectionClosures CassandraKeyspaceDelete CassandraKeyspaceUpdate CassandraRequestCharges
+    CassandraRequests CassandraTableDelete CassandraTableUpdate DataUsage DocumentCount DocumentQuota IndexUsage
+    MetadataRequests NormalizedRUConsumption ProvisionedThroughput ReplicationLatency ServerSideLatency
+    ServerSideLatencyDirect ServerSideLatencyGateway ServiceAvailability TotalRequests TotalRequestUnits
+"""
+_EVENTS = """
+    ApplicationMetricsLogs ArchiveLogs AutoScaleLogs CustomerManagedKeyUserLogs DataDRLogs DiagnosticErrorLogs
+    EventHubVNetConnectionEvent KafkaCoordinatorLogs KafkaUserErrorLogs OperationalLogs RuntimeAuditLogs
+"""
+_EVENTS_METRICS = """
+    ActiveConnections CaptureBacklog CapturedBytes CapturedMessages ConnectionsClosed ConnectionsOpened IncomingBytes
+    IncomingMessages IncomingRequests NamespaceCpuUsage NamespaceMemoryUsage OutgoingBytes OutgoingMessages
+    QuotaExceededErrors ReplicationLagCount ReplicationLagDuration ServerErrors Size SuccessfulRequests
+    ThrottledRequests UserErrors
+"""
+
 
 @dataclass(frozen=True)
 class Monitored:
@@ -104,6 +125,10 @@ MONITORED: Mapping[str, Monitored] = {
     "Microsoft.DataFactory/factories": _row(_FACTORY, _FACTORY_METRICS),
     "Microsoft.Databricks/workspaces": _row(_DATABRICKS, exported=""),
     "Microsoft.ContainerService/managedClusters": _row(_CLUSTER, _CLUSTER_METRICS, has_audit=True),
+    "Microsoft.DocumentDB/databaseAccounts": _row(
+        _COSMOS, _COSMOS_METRICS, has_audit=True, exported="AllMetrics Requests SLI"
+    ),
+    "Microsoft.EventHub/namespaces": _row(_EVENTS, _EVENTS_METRICS, has_audit=True),
     "Microsoft.OperationalInsights/workspaces": _row(
         "Audit SummaryLogs", "BytesExported ExportFailed Heartbeat RecordsExported", has_audit=True
     ),

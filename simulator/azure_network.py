@@ -94,6 +94,17 @@ def users(cloud: Cloud, subnet: Resource) -> list[str]:
     return [r.id for r in found if subnet.id.lower() in {place.lower() for place in _places(r)}]
 
 
+def served(cloud: Cloud, resource: Resource, property_: str, id_: str, service: str) -> None:
+    """Raises CloudError where a firewall names a subnet that is not there, or has no endpoint of the service.
+
+    https://learn.microsoft.com/azure/virtual-network/virtual-network-service-endpoints-overview
+    """
+    subnet = rules.referenced(cloud, resource, property_, id_, SUBNET_TYPE)
+    if service not in {text(endpoint, "service") for endpoint in subnet.inputs.get("serviceEndpoints") or ()}:
+        message = f"{subnet.id} has no service endpoint {service}."
+        raise wrong(resource, property_, message, "SubnetMissingRequiredServiceEndpoint")
+
+
 def beside(cloud: Cloud, resource: Resource, property_: str, id_: str, type_: str) -> Resource:
     """What a property names, in the region of the resource itself. Raises CloudError where it is not there."""
     found = rules.referenced(cloud, resource, property_, id_, type_)

@@ -26,6 +26,8 @@ GROUP_IDS: Mapping[str, tuple[str, ...]] = {
     "Microsoft.DataFactory/factories": ("dataFactory", "portal"),
     "Microsoft.Databricks/workspaces": ("databricks_ui_api", "browser_authentication"),
     "Microsoft.ContainerService/managedClusters": ("management",),
+    "Microsoft.DocumentDB/databaseAccounts": ("Cassandra", "Gremlin", "MongoDB", "Sql", "SqlDedicated", "Table"),
+    "Microsoft.EventHub/namespaces": ("namespace",),
 }
 """What of a resource an endpoint may lead to.
 Source: https://learn.microsoft.com/azure/private-link/private-endpoint-overview#private-link-resource"""

@@ -11,12 +11,14 @@ from typing import Any
 
 from simulator import azure_rules as rules
 from simulator.azure_network import SUBNET_TYPE
-from simulator.azure_rules import GROUP, PLACE, TENANT, refuse, text, wrong
+from simulator.azure_rules import GROUP, PLACE, TENANT, guid, refuse, text, wrong
 from simulator.kinds import Kind
 from simulator.state import Cloud, CloudError, Resource
 
 VAULT, DELETED = "azure-native:keyvault:Vault", "azure-native:keyvault:DeletedVault"
+VAULT_ID = GROUP + "/providers/Microsoft.KeyVault/vaults/{vaultName}"
 RETENTION = range(7, 91)  # days
+LONGEST_SECRET = 25 << 10  # bytes
 
 
 def deleted_vault(cloud: Cloud, name: str) -> Resource | None:
@@ -105,16 +107,41 @@ def _delete_softly(cloud: Cloud, resource: Resource) -> None:
     cloud.put(Resource(id_.lower(), DELETED, id_, "", subscription.lower(), inputs))
 
 
+def _secret(cloud: Cloud, resource: Resource) -> None:
+    """https://learn.microsoft.com/azure/key-vault/secrets/about-secrets"""
+    value = resource.inputs["properties"].get("value")
+    if not value or len(value.encode()) > LONGEST_SECRET:
+        raise _bad(resource, "value", f"it is needed, with {LONGEST_SECRET} bytes at most.")
+
+
+def _secret_outputs(cloud: Cloud, resource: Resource) -> dict[str, Any]:
+    """All but the value, which the resource manager takes and never tells."""
+    outputs, asked = rules.common(cloud, resource), resource.inputs["properties"]
+    uri = f"https://{resource.inputs['vaultName']}.vault.azure.net/secrets/{resource.inputs['secretName']}"
+    version = guid(resource.id, asked["value"]).replace("-", "")
+    told = {name: value for name, value in asked.items() if name != "value"}
+    return {**outputs, "properties": {**told, "secretUri": uri, "secretUriWithVersion": f"{uri}/{version}"}}
+
+
 KINDS = (
     Kind(
         VAULT,
-        GROUP + "/providers/Microsoft.KeyVault/vaults/{vaultName}",
+        VAULT_ID,
         naming={"vaultName": r"(?=.{3,24}$)[A-Za-z][A-Za-z0-9]*(-[A-Za-z0-9]+)*"},
         replace=(*PLACE, "vaultName"),
         rules=_vault,
         outputs=_outputs,
         written=_recover,
         deleted=_delete_softly,
+        computed=("properties",),
+    ),
+    Kind(
+        "azure-native:keyvault:Secret",
+        VAULT_ID + "/secrets/{secretName}",
+        naming={"secretName": r"[A-Za-z0-9-]{1,127}"},
+        replace=("resourceGroupName", "vaultName", "secretName"),
+        rules=_secret,
+        outputs=_secret_outputs,
         computed=("properties",),
     ),
 )

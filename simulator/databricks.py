@@ -31,6 +31,7 @@ from simulator.unity_catalog import (
     MODEL,
     SCHEMA,
     SECURABLES,
+    SERVICE_CREDENTIAL,
     SERVICE_PRINCIPAL,
     UC_NAME,
     VOLUME,
@@ -49,6 +50,15 @@ KINDS = (
         outputs=uc.credential,
         deletable=uc.not_in_use,
         computed=("metastoreId", "owner"),
+    ),
+    Kind(
+        SERVICE_CREDENTIAL,
+        "{name}",
+        naming={"name": UC_NAME},
+        replace=("name", "purpose"),
+        rules=uc.service_credential,
+        outputs=uc.service_credential_outputs,
+        computed=("metastoreId", "owner", "fullName"),
     ),
     Kind(
         LOCATION,

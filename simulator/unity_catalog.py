@@ -24,6 +24,7 @@ CATALOG, SCHEMA, VOLUME = (
     "databricks:index/schema:Schema",
     "databricks:index/volume:Volume",
 )
+SERVICE_CREDENTIAL = "databricks:index/credential:Credential"
 FILE, MODEL = "databricks:index/file:File", "databricks:index/registeredModel:RegisteredModel"
 SERVICE_PRINCIPAL = "databricks:index/servicePrincipal:ServicePrincipal"
 METASTORE = "unity-catalog"
@@ -36,6 +37,7 @@ SECURABLES = {  # property of Grants → resource type of what it grants on
     "model": MODEL,
     "externalLocation": LOCATION,
     "storageCredential": CREDENTIAL,
+    "credential": SERVICE_CREDENTIAL,
 }
 GRANTED = {  # https://learn.microsoft.com/azure/databricks/data-governance/unity-catalog/manage-privileges/privileges
     "volume": "ALL_PRIVILEGES APPLY_TAG MANAGE READ_VOLUME WRITE_VOLUME",
@@ -43,6 +45,7 @@ GRANTED = {  # https://learn.microsoft.com/azure/databricks/data-governance/unit
     "externalLocation": "ALL_PRIVILEGES BROWSE CREATE_EXTERNAL_TABLE CREATE_EXTERNAL_VOLUME CREATE_FOREIGN_SECURABLE "
     "CREATE_MANAGED_STORAGE MANAGE READ_FILES WRITE_FILES EXTERNAL_USE_LOCATION",
     "storageCredential": "ALL_PRIVILEGES CREATE_EXTERNAL_LOCATION CREATE_EXTERNAL_TABLE MANAGE READ_FILES WRITE_FILES",
+    "credential": "ACCESS ALL_PRIVILEGES CREATE_CONNECTION MANAGE",
     "schema": "ALL_PRIVILEGES APPLY_TAG CREATE_FUNCTION CREATE_MATERIALIZED_VIEW CREATE_MODEL CREATE_MODEL_VERSION "
     "CREATE_TABLE CREATE_VOLUME EXECUTE EXTERNAL_USE_SCHEMA MANAGE MODIFY READ_VOLUME REFRESH SELECT USE_SCHEMA "
     "WRITE_VOLUME",
@@ -69,12 +72,20 @@ def _there(cloud: Cloud, type_: str, name: str) -> Resource:
 def connector_exists(cloud: Cloud, resource: Resource) -> None:
     identity = resource.inputs.get("azureManagedIdentity")
     if not identity:
-        raise CloudError("the simulated Databricks needs a storage credential with azureManagedIdentity")
+        raise CloudError("the simulated Databricks needs a credential with azureManagedIdentity")
     connector = cloud.get(identity["accessConnectorId"].lower())
     if not connector:
         raise CloudError(f"Access connector '{identity['accessConnectorId']}' could not be found.")
     if principal_of(cloud, connector, identity.get("managedIdentityId")) is None:
         raise CloudError(f"The access connector '{connector.id}' does not have the managed identity asked for.")
+
+
+def service_credential(cloud: Cloud, resource: Resource) -> None:
+    """https://learn.microsoft.com/azure/databricks/connect/unity-catalog/cloud-services/service-credentials"""
+    if resource.inputs["purpose"] != "SERVICE":
+        message = f"purpose '{resource.inputs['purpose']}': the simulated Databricks has SERVICE here only"
+        raise CloudError(message)
+    connector_exists(cloud, resource)
 
 
 def _covers(outer: str, inner: str) -> bool:
@@ -222,6 +233,10 @@ def _uc(cloud: Cloud, resource: Resource) -> dict[str, Any]:
 
 def credential(cloud: Cloud, resource: Resource) -> dict[str, Any]:
     return {**_uc(cloud, resource), "storageCredentialId": guid(resource.key)}
+
+
+def service_credential_outputs(cloud: Cloud, resource: Resource) -> dict[str, Any]:
+    return {**_uc(cloud, resource), "credentialId": guid(resource.key), "fullName": resource.inputs["name"]}
 
 
 def external_location(cloud: Cloud, resource: Resource) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from policies.pricing import databricks, factory, kubernetes, network, prices, services, storage
+from policies.pricing import databricks, factory, kubernetes, network, prices, services, serving, storage
 from policies.pricing.estimate import Context, Estimate, Pricer, add_up
 from policies.pricing.resources import Resources
 from policies.pricing.usage import Usage
@@ -15,6 +15,7 @@ PRICERS: Mapping[str, Pricer] = {
     **kubernetes.PRICERS,
     **network.PRICERS,
     **services.PRICERS,
+    **serving.PRICERS,
     **storage.PRICERS,
 }
 """Type of resource → what prices it. Other types are free (`prices.toml` says why), or listed as not priced."""

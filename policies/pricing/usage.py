@@ -105,6 +105,24 @@ class Factory(Section):
     monitoring_records: Amount = Field(default=10_000, description="records of runs looked at in a month")
 
 
+class ServingStore(Section):
+    """The serving store, where there is one."""
+
+    gigabytes: Amount = Field(default=5, description="GB of rows and their index")
+    million_request_units: Amount = Field(
+        default=20, description="million request units a month of a serverless account: writes, and people's questions"
+    )
+    autoscale_share: Share = Field(
+        default=0.15, description="share of the most request units that autoscale bills on average (0.1 at least)"
+    )
+
+
+class EventStream(Section):
+    """The event stream, where there is one."""
+
+    million_events: Amount = Field(default=10, description="million events a month (of 64 kB each)")
+
+
 class Usage(Section):
     """All assumptions."""
 
@@ -117,6 +135,8 @@ class Usage(Section):
     registry: Registry = Registry()
     monitor: Monitor = Monitor()
     factory: Factory = Factory()
+    serving_store: ServingStore = ServingStore()
+    event_stream: EventStream = EventStream()
 
 
 def assumptions(usage: Usage) -> Iterator[tuple[str, Any, Any, str]]:

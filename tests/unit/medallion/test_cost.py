@@ -198,7 +198,7 @@ def test_assumptions_are_settings_that_stand_over_defaults(project_root):
     [
         (
             '{"lakes": {}}',
-            "medallion:usage.lakes: there is no such setting; known here are factory, interactive, jobs, ",
+            "medallion:usage.lakes: there is no such setting; known here are event_stream, factory, interactive, ",
         ),
         ('{"lake": {"cool_shares": 1}}', "medallion:usage.lake.cool_shares: there is no such setting; known here are "),
         ('{"lake": {"cool_share": 2}}', "medallion:usage.lake.cool_share: input should be less than or equal to 1"),

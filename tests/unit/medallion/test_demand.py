@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from medallion.demand import CLUSTER, WORKSPACE, Address, Machines, demand
 from stacks.settings import Settings
-from workloads.spec import Job, Task, Workload
+from workloads.spec import Job, Task, Workload, find
 
 EXISTING = {
     "resource_group": "rg",
@@ -103,3 +103,21 @@ def test_every_machine_of_the_settings_is_counted(local, workers, nodes, streams
     machines = demand(settings, [workload(CONTINUOUS)] * streams).machines
     assert sum(each.count for each in machines) == (1 + streams) * (workers + 1) + nodes + AKS["user"]["fewest"]
     assert sum(each.count for each in machines if each.spot) == spot * (1 + streams) * workers
+
+
+ASTRA = {"bundle": "/Volumes/c/models/files/astra.zip", "token": "scope/astra"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({}, ["Microsoft.DocumentDB", "Microsoft.EventHub"]),
+        ({"serving_store": {"astra": ASTRA, "request_units": None, "zone_redundant": False}}, ["Microsoft.EventHub"]),
+        ({"existing": {"resource_group": "rg", "serving_store": "a", "event_stream": "b"}}, []),
+    ],
+)
+def test_providers_of_parts_are_needed_where_a_workload_needs_the_part_and_the_stack_creates_it(
+    record, changes, expected
+):
+    assert sorted(demand(record.settings("prod", **changes), [find("cloud-usage")]).providers) == expected
+    assert demand(record.settings("prod", **changes), [workload(BATCH)]).providers == {}

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from components.site import OWNER_TAG, owner
-from medallion.demand import CLUSTER, WORKSPACE, Address, Demand, Machines
+from medallion.demand import CLUSTER, PARTS, WORKSPACE, Address, Demand, Machines
 from medallion.finding import Finding
 from medallion.region import ADDRESSES, NAMESPACES, Answers, findings
 from toolchain.errors import UserError
@@ -258,6 +258,14 @@ def test_a_provider_that_is_not_registered(azure, state):
     ]
 
 
+def test_a_provider_that_a_part_needs(azure):
+    needed = Demand((), (), None, dict(PARTS.values()))
+    answers = Answers(SUBSCRIPTION, "eastus", {"microsoft.eventhub": "Registered"}, frozenset(), {}, [], [], [])
+    wrong = [finding.text for finding in findings(needed, answers) if not finding.ok]
+    assert len(wrong) == len(NAMESPACES) + 1
+    assert wrong[-1].startswith("Microsoft.DocumentDB (the serving store) is unknown to this subscription: az provider")
+
+
 @pytest.mark.parametrize(
     ("namespace", "names"),
     [
@@ -410,8 +418,9 @@ def test_each_finding_is_a_line_and_a_bad_one_fails(doctor, capsys, azure, monke
 
 
 def test_every_resource_of_the_program_is_of_a_provider_that_is_checked(project_root):
-    known = {namespace.lower().removeprefix("microsoft.") for namespace in NAMESPACES}
-    elsewhere = {"monitor": "insights", "privatedns": "network"}
+    of_parts = [namespace for namespace, _ in PARTS.values()]
+    known = {namespace.lower().removeprefix("microsoft.") for namespace in (*NAMESPACES, *of_parts)}
+    elsewhere = {"cosmosdb": "documentdb", "monitor": "insights", "privatedns": "network"}
     modules = {
         elsewhere.get(imported.name, imported.name)
         for folder in ("components", "stacks")

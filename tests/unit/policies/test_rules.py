@@ -7,11 +7,12 @@ from pulumi_policy import EnforcementLevel, Severity
 from pulumi_policy.proxy import UNKNOWN_BOOLEAN_VALUE, UNKNOWN_STRING_VALUE, unknown_checking_proxy
 
 from components import runtimes
-from policies import databricks, storage, tags
+from policies import cosmos, databricks, eventhub, storage, tags
 from policies.__main__ import RULES
 from policies.pricing import resources, stack, usage
 
 ACCOUNT, CONTAINER, JOB = storage.ACCOUNT, storage.CONTAINER, databricks.JOB
+COSMOS, EVENTS = cosmos.ACCOUNT, eventhub.NAMESPACE
 GROUP = "azure-native:resources:ResourceGroup"
 TAGS = {"environment": "dev", "managed-by": "pulumi-medallion-dev", "project": "medallion"}
 BY_NAME = {rule.name: rule for rule in RULES}
@@ -71,6 +72,36 @@ def check(rule, kind, properties):
             {"tasks": [{}, {"newCluster": {"sparkVersion": "15.3.x-scala2.12"}}]},
             "tasks[1].newCluster.sparkVersion '15.3.x-scala2.12' is not in the table of long-term-support runtimes",
         ),
+        (
+            "cosmos-not-open-to-all",
+            COSMOS,
+            {"publicNetworkAccess": "Enabled", "ipRules": []},
+            "ipRules, virtualNetworkRules or publicNetworkAccess Disabled must close it: the account answers all",
+        ),
+        (
+            "cosmos-tls",
+            COSMOS,
+            {"minimalTlsVersion": "Tls11"},
+            "minimalTlsVersion must be Tls12: the account answers by protocols that can be broken",
+        ),
+        (
+            "cosmos-key-changes-no-tables",
+            COSMOS,
+            {},
+            "disableKeyBasedMetadataWriteAccess must be true: whoever holds the key may drop tables",
+        ),
+        (
+            "eventhub-no-keys",
+            EVENTS,
+            {"disableLocalAuth": False},
+            "disableLocalAuth must be true: whoever holds a key may send and read events, unseen",
+        ),
+        (
+            "eventhub-tls",
+            EVENTS,
+            {"minimumTlsVersion": "1.1"},
+            "minimumTlsVersion must be 1.2 or later: the namespace answers by protocols that can be broken",
+        ),
         ("required-tags", GROUP, {"tags": {**TAGS, "project": ""}}, "the tag 'project' is missing"),
     ],
 )
@@ -88,6 +119,13 @@ def test_what_breaks_a_rule(rule, kind, properties, message):
         ("storage-no-shared-key", ACCOUNT, {"allowSharedKeyAccess": False}),
         ("databricks-supported-runtime", JOB, cluster("17.3.x-scala2.13")),
         ("databricks-supported-runtime", JOB, {"tasks": [{"taskKey": "a"}]}),
+        ("cosmos-not-open-to-all", COSMOS, {"ipRules": [{"ipAddressOrRange": "203.0.113.0/24"}]}),
+        ("cosmos-not-open-to-all", COSMOS, {"isVirtualNetworkFilterEnabled": True}),
+        ("cosmos-not-open-to-all", COSMOS, {"publicNetworkAccess": "Disabled"}),
+        ("cosmos-tls", COSMOS, {"minimalTlsVersion": "Tls12"}),
+        ("cosmos-key-changes-no-tables", COSMOS, {"disableKeyBasedMetadataWriteAccess": True}),
+        ("eventhub-no-keys", EVENTS, {"disableLocalAuth": True}),
+        ("eventhub-tls", EVENTS, {"minimumTlsVersion": "1.2"}),
         ("required-tags", GROUP, {"tags": {**TAGS, "team": "data"}}),
         ("required-tags", "azure-native:storage:BlobContainer", {}),
     ],
@@ -104,6 +142,11 @@ def test_what_keeps_a_rule(rule, kind, properties):
         ("storage-no-public-blobs", CONTAINER, {"containerName": "gold", "publicAccess": UNKNOWN_STRING_VALUE}),
         ("storage-no-shared-key", ACCOUNT, {"allowSharedKeyAccess": UNKNOWN_BOOLEAN_VALUE}),
         ("databricks-supported-runtime", JOB, cluster(UNKNOWN_STRING_VALUE)),
+        ("cosmos-not-open-to-all", COSMOS, {"publicNetworkAccess": UNKNOWN_STRING_VALUE}),
+        ("cosmos-tls", COSMOS, {"minimalTlsVersion": UNKNOWN_STRING_VALUE}),
+        ("cosmos-key-changes-no-tables", COSMOS, {"disableKeyBasedMetadataWriteAccess": UNKNOWN_BOOLEAN_VALUE}),
+        ("eventhub-no-keys", EVENTS, {"disableLocalAuth": UNKNOWN_BOOLEAN_VALUE}),
+        ("eventhub-tls", EVENTS, {"minimumTlsVersion": UNKNOWN_STRING_VALUE}),
         ("required-tags", GROUP, {"tags": {**TAGS, "project": UNKNOWN_STRING_VALUE}}),
     ],
 )
@@ -127,9 +170,14 @@ def test_policy_and_clusters_read_the_same_table():
     assert databricks.ends_of_support() == {r.key: r.end_of_support for r in runtimes.runtimes().values()}
 
 
-def test_there_are_five_rules_and_each_is_documented():
+def test_there_are_ten_rules_and_each_is_documented():
     assert sorted(BY_NAME) == [
+        "cosmos-key-changes-no-tables",
+        "cosmos-not-open-to-all",
+        "cosmos-tls",
         "databricks-supported-runtime",
+        "eventhub-no-keys",
+        "eventhub-tls",
         "required-tags",
         "storage-https-only",
         "storage-no-public-blobs",

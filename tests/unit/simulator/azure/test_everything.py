@@ -38,6 +38,14 @@ IDS = {
     "metric": "Microsoft.Insights/metricAlerts/failed runs",
     "activity": "Microsoft.Insights/activityLogAlerts/deleted",
     "budget": "Microsoft.Consumption/budgets/monthly",
+    "secret": "Microsoft.KeyVault/vaults/vault-x/secrets/store-key",
+    "store": "Microsoft.DocumentDB/databaseAccounts/store-x",
+    "keyspace": "Microsoft.DocumentDB/databaseAccounts/store-x/cassandraKeyspaces/usage",
+    "table": "Microsoft.DocumentDB/databaseAccounts/store-x/cassandraKeyspaces/usage/tables/daily",
+    "events": "Microsoft.EventHub/namespaces/events-x",
+    "events firewall": "Microsoft.EventHub/namespaces/events-x/networkRuleSets/default",
+    "hub": "Microsoft.EventHub/namespaces/events-x/eventhubs/usage-events",
+    "consumers": "Microsoft.EventHub/namespaces/events-x/eventhubs/usage-events/consumergroups/stream",
 }
 PARENTS = {
     "setting": "Microsoft.Storage/storageAccounts/lake",  # whose blob service is there with it
@@ -49,6 +57,12 @@ PARENTS = {
     "pool": "Microsoft.ContainerService/managedClusters/aks",
     "lifecycle": "Microsoft.Storage/storageAccounts/lake",
     "credential": "Microsoft.ManagedIdentity/userAssignedIdentities/id-x",
+    "secret": "Microsoft.KeyVault/vaults/vault-x",
+    "keyspace": "Microsoft.DocumentDB/databaseAccounts/store-x",
+    "table": "Microsoft.DocumentDB/databaseAccounts/store-x/cassandraKeyspaces/usage",
+    "events firewall": "Microsoft.EventHub/namespaces/events-x",
+    "hub": "Microsoft.EventHub/namespaces/events-x",
+    "consumers": "Microsoft.EventHub/namespaces/events-x/eventhubs/usage-events",
 }
 PROVIDERS = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/rg/providers"
 
@@ -107,6 +121,14 @@ def test_unknown_properties_are_refused(azure, name):
         ("event", "properties.scope", None, "required property is missing"),
         ("runtime", "properties.type", "Shared", "'Shared' is none of"),
         ("budget", "timePeriod.startDate", None, "required property is missing"),
+        ("secret", "properties.value", 7, "7 is not of type"),
+        ("store", "locations", None, "required property is missing"),
+        ("store", "minimalTlsVersion", 12, "12 is not one of Tls, Tls11, Tls12"),
+        ("store", "consistencyPolicy.defaultConsistencyLevel", "Quorum", "'Quorum' is not one of"),
+        ("keyspace", "resource.id", None, "required property is missing"),
+        ("table", "resource.schema.columns[0].kind", "static", "unknown property"),
+        ("events", "sku.name", None, "required property is missing"),
+        ("hub", "partitionCount", "4", "'4' is not of type"),
     ],
 )
 def test_bad_properties_are_refused_by_path(azure, name, path, value, message):
@@ -145,6 +167,13 @@ def test_bad_properties_are_refused_by_path(azure, name, path, value, message):
         ("managed endpoint", "managedVirtualNetworkName", ["default"], ["mine"]),
         ("pool", "agentPoolName", ["a", "user1", "a" * 12], ["1a", "User", "a-b", "a" * 13]),
         ("maintenance", "configName", ["default", "aksManagedNodeOSUpgradeSchedule"], ["weekly"]),
+        ("secret", "secretName", ["a-B1", "a" * 127], ["a_b", "a.b", "a" * 128]),
+        ("store", "accountName", ["abc", "a-b-c", "a" * 44], ["ab", "Abc", "a--b", "-abc", "a" * 45]),
+        ("keyspace", "keyspaceName", ["cloud_usage", "A1"], ["1a", "a-b", "a" * 49]),
+        ("table", "tableName", ["daily_speed"], ["_a", "a.b", "a" * 49]),
+        ("events", "namespaceName", ["abcdef", "a-b-c-d"], ["abcde", "1bcdef", "abcde-", "a" * 51]),
+        ("hub", "eventHubName", ["usage-events", "a.b_c"], ["-a", "a-", "a" * 257]),
+        ("consumers", "consumerGroupName", ["stream", "a-b"], ["a/b", "a" * 51]),
     ],
 )
 def test_names_are_held_to_azure_s_rules(azure, name, property_, good, bad):
@@ -170,7 +199,7 @@ def test_nothing_is_created_without_its_parent(azure, name):
 
 
 def test_what_is_there_cannot_be_created(azure, name):
-    if name == "blobs":  # which comes with its account
+    if azure.provider.kind(azure.types[name]).adopts:  # it comes with what it belongs to
         return
     message = f"cannot create already existing resource '{re.escape(azure.id(name))}'"
     with azure.undone() as now, pytest.raises(CloudError, match=message):
