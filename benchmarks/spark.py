@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from pyspark.sql import SparkSession
@@ -16,17 +17,17 @@ SHORT = "-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=256m"
 JARS = [] if jars.missing() else jars.find()
 
 
-def session(folder: Path, memory: str = "4g", options: str = "") -> SparkSession:
+def session(folder: Path, memory: str = "4g", options: str = "", more_jars: Sequence[Path] = ()) -> SparkSession:
     """A session whose tables and temporary files lie in `folder`, with a heap of at most `memory`.
 
-    `options` are Java's, beside those of every driver.
+    `options` are Java's, beside those of every driver, and `more_jars` stand behind those of Delta.
     """
     os.environ |= {"SPARK_LOCAL_IP": "127.0.0.1", "PYSPARK_PYTHON": sys.executable}
     home = java.find()
     os.environ["JAVA_HOME"] = str(home)
     settings = {
         "warehouse": str(folder / "catalog"),
-        "jars": list(map(str, JARS)),
+        "jars": list(map(str, [*JARS, *more_jars])),
         "memory": memory,
         "options": f"{class_data.options(home)} {options}".strip(),
         "conf": {},

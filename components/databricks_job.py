@@ -23,6 +23,7 @@ from workloads.spec import Job, Task, Workload
 CLUSTER = "main"
 
 LIBRARIES = (
+    "cassandra-driver==3.30.1",
     "drain3==0.9.1",
     "mlflow[databricks]==3.17.2",
     "openlineage-python==1.54.0",

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from hypothesis.configuration import set_hypothesis_home_dir
 
-from toolchain import paths
+from toolchain import jars, paths
 
 set_hypothesis_home_dir(paths.tools() / "caches" / "hypothesis")
 
@@ -29,14 +29,15 @@ def real_data() -> Path:
 
 @pytest.fixture(scope="session")
 def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator:
-    """One session for all tests, with the settings of the simulated cluster."""
+    """One session for all tests, with the settings of the simulated cluster; it reads Kafka where it has the jars."""
     from benchmarks.spark import JARS
 
     if not JARS:
         pytest.skip("Delta's jars are not in .tools/jars: run `make up` once")
     from benchmarks.spark import SHORT, session
 
-    made = session(tmp_path_factory.mktemp("spark"), memory="2g", options=SHORT)
+    kafka = [] if jars.missing(jars.KAFKA_CONNECTOR) else jars.find(jars.KAFKA_CONNECTOR)
+    made = session(tmp_path_factory.mktemp("spark"), memory="2g", options=SHORT, more_jars=kafka)
     yield made
     made.stop()
 

@@ -221,6 +221,20 @@ def test_the_stream_adds_to_the_version_that_is_shown(spark, up, store):
     assert [one["events"] for one in serving.query(store, WORKLOAD, WORKLOAD.queries[0], asked)] == [26, 2]
 
 
+def test_rows_of_the_speed_layer_go_beside_the_version_that_they_say(spark, up, store):
+    publish(spark, 3)
+    beside = frames(spark, {"usage": [row("a", 0, events=25)]})["usage"].selectExpr("*", "2L AS version")
+    serving.publish_speed(task(spark), 3, {"usage": beside})
+    asked = {"org": "a", "at": NOON}
+    assert [one["events"] for one in serving.query(store, WORKLOAD, WORKLOAD.queries[0], asked)] == [11, 2]
+
+
+def test_rows_that_lack_a_column_are_one_clear_error(spark, up, store):
+    few = {name: frame.drop("note") for name, frame in frames(spark, {"usage": [row("a", 0)]}).items()}
+    with pytest.raises(TaskError, match="the rows for usage_speed of the serving store have no column 'note'"):
+        serving.publish_speed(task(spark), 3, few)
+
+
 def test_what_was_read_before_does_not_take_the_place_of_what_the_stream_wrote_since(spark, up, store):
     read_at = datetime.now(UTC)
     old = frames(spark, SPEED)
@@ -332,6 +346,16 @@ def test_killed_at_any_step_the_task_ends_with_a_clear_error_and_run_again_gives
         assert by_key(served(store)) == by_key(SERVED)
 
 
+@pytest.fixture
+def small_batches(spark) -> Iterator[None]:
+    """Rows pass a few at a time, so that some are written before others are read."""
+    setting = "spark.sql.execution.arrow.maxRecordsPerBatch"
+    before = spark.conf.get(setting)
+    spark.conf.set(setting, "500")
+    yield
+    spark.conf.set(setting, before)
+
+
 def strikes_at(number: int, minute: int, how: int) -> Callable:
     """Sends a signal from where the rows pass, before the row of that minute is written."""
 
@@ -344,7 +368,7 @@ def strikes_at(number: int, minute: int, how: int) -> Callable:
     return pass_on
 
 
-def test_killed_among_the_rows_and_started_again_the_task_goes_on(spark, up, store, home):
+def test_killed_among_the_rows_and_started_again_the_task_goes_on(spark, up, store, home, small_batches):
     publish(spark, 3)
     number = pid(home)
     with ExitStack() as stack:
@@ -355,17 +379,18 @@ def test_killed_among_the_rows_and_started_again_the_task_goes_on(spark, up, sto
 
         watcher = threading.Thread(target=bring_back)
         watcher.start()
-        marts = frames(spark, MARTS)
+        many = [row("a", minute, level=minute) for minute in range(10_000)]
+        marts = frames(spark, MARTS | {"tickets": many})
         marts["tickets"] = (
             marts["tickets"]
             .coalesce(1)
             .sortWithinPartitions("at")
-            .mapInArrow(strikes_at(number, 700, signal.SIGKILL), DDL)
+            .mapInArrow(strikes_at(number, 6_000, signal.SIGKILL), DDL)
         )
         serving.publish(task(spark), 4, marts, frames(spark, SPEED), datetime.now(UTC))
         watcher.join()
         assert pid(home) != number
-        assert by_key(served(store)) == by_key(SERVED)
+        assert by_key(served(store)) == by_key(SERVED | {"tickets": many})
 
 
 def test_a_store_that_stands_still_ends_the_task_and_once_it_goes_on_run_again_gives_the_exact_rows(

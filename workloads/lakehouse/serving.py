@@ -72,7 +72,7 @@ def publish(
 
 
 def publish_speed(task: TaskContext, version: int, speed: Mapping[str, DataFrame]) -> dict[str, int]:
-    """Puts rows of the speed layer beside a version; the rows written, by stored table.
+    """Puts rows of the speed layer beside a version, or that of their own column; the rows written, by stored table.
 
     To be called once they are committed to the lake, with the rows of the keys that changed. Raises TaskError as
     `publish` does.
@@ -140,13 +140,16 @@ def _write_all(work: Work, version: int, frames: list[tuple[StoredTable, DataFra
 
 
 def _rows(table: StoredTable, frame: DataFrame, version: int) -> DataFrame:
-    """The columns of a stored table in order. Raises TaskError where the frame lacks one."""
+    """The columns of a stored table in order; rows that say of which version they are keep it. Raises TaskError where
+    the frame lacks a column."""
     from pyspark.sql import functions as fn
 
-    if lacking := [c.name for c in table.columns if c.name not in frame.columns and c.name != "version"]:
+    if "version" not in frame.columns:
+        frame = frame.withColumn("version", fn.lit(version).cast("bigint"))
+    names = [column.name for column in table.columns]
+    if lacking := [name for name in names if name not in frame.columns]:
         raise TaskError(f"the rows for {table.name} of the serving store have no column {lacking[0]!r}")
-    own = {c.name: frame[c.name] for c in table.columns if c.name != "version"}
-    return frame.select(*(own.get(c.name, fn.lit(version).cast("bigint")).alias(c.name) for c in table.columns))
+    return frame.select(*names)
 
 
 def _sweep_all(spark: SparkSession, work: Work, version: int, written: Mapping[StoredTable, int]) -> None:
@@ -154,8 +157,7 @@ def _sweep_all(spark: SparkSession, work: Work, version: int, written: Mapping[S
 
     def sweep(table: StoredTable) -> tuple[int, int]:
         with effect("table", f"serving of {table.name}, other versions"):
-            parts = spark.range(0, RANGES, 1, RANGES)
-            return _collect(parts.mapInArrow(_sweeper(work, table, version), RESULT))
+            return _collect(spark.range(RANGES).mapInArrow(_sweeper(work, table, version), RESULT))
 
     for table, (kept, _) in zip(written, side_by_side(sweep, written), strict=True):
         if kept != written[table]:

@@ -220,7 +220,7 @@ def persist(store: Store, what: str, ask: Callable[[float], Result], budget: flo
 
 def passes(error: BaseException) -> bool:
     """Whether an error is of a kind that goes away: a store that is away, slow, or too busy (Cosmos DB's 429)."""
-    from cassandra import AuthenticationFailed, OperationTimedOut, Timeout, Unavailable, WriteFailure
+    from cassandra import AuthenticationFailed, DriverException, OperationTimedOut, Timeout, Unavailable, WriteFailure
     from cassandra.cluster import NoHostAvailable
     from cassandra.connection import ConnectionException
     from cassandra.protocol import IsBootstrappingErrorMessage, OverloadedErrorMessage, ServerError
@@ -228,6 +228,8 @@ def passes(error: BaseException) -> bool:
     if isinstance(error, NoHostAvailable):
         causes = error.errors.values() if isinstance(error.errors, dict) else error.errors
         return not any(isinstance(cause, AuthenticationFailed) for cause in causes)
+    if type(error) is DriverException:  # the schema could not be read again: the connection that does so is gone
+        return True
     busy = (OverloadedErrorMessage, IsBootstrappingErrorMessage, ServerError)
     return isinstance(
         error, (OperationTimedOut, Timeout, Unavailable, WriteFailure, ConnectionException, OSError, *busy)

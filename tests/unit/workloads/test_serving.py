@@ -8,7 +8,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from cassandra import AuthenticationFailed, InvalidRequest, OperationTimedOut
+from cassandra import AuthenticationFailed, DriverException, InvalidRequest, OperationTimedOut
 from cassandra.cluster import NoHostAvailable
 from cassandra.protocol import OverloadedErrorMessage
 from hypothesis import given
@@ -266,8 +266,9 @@ def failing(*errors: Exception):
 
 def test_what_passes_is_tried_again_after_growing_pauses(clock):
     away, busy = NoHostAvailable("all", {"h": OSError("refused")}), OverloadedErrorMessage(0x1001, "busy", {})
-    assert stores.persist(STORE, "rows", failing(away, busy, OperationTimedOut()), 60) == "done"
-    assert clock == [0.2, 0.4, 0.8]
+    stale = DriverException("Schema metadata was not refreshed. See log for details.")
+    assert stores.persist(STORE, "rows", failing(away, busy, OperationTimedOut(), stale), 60) == "done"
+    assert clock == [0.2, 0.4, 0.8, 1.6]
 
 
 def test_once_the_budget_is_over_the_error_names_the_place_and_what_was_tried(clock):
