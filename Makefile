@@ -7,6 +7,8 @@ WORKLOAD ?= ssh-logs
 INPUT ?=
 export STACK CLOUD WORKLOAD INPUT
 unexport PYTHONHOME
+# Compiled modules are kept even where containers say otherwise: to compile them anew takes longer than many a command.
+unexport PYTHONDONTWRITEBYTECODE
 
 PYTHON_HERE := .venv/bin/python
 MEDALLION := .venv/bin/medallion

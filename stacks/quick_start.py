@@ -20,7 +20,8 @@ from typing import Any
 def load_lazily(package: str) -> None:
     """Put a package in place whose classes are loaded when they are first asked for, each from the module of its name.
 
-    A class `StorageCredential` lies in the module `storage_credential`, as Pulumi generates SDKs.
+    A class `StorageCredential` lies in the module `storage_credential`, as Pulumi generates SDKs; a function `get_job`
+    lies in the module `get_job`, which must not stand in its place once it is loaded.
     """
     spec = importlib.util.find_spec(package)
     if spec is None or package in sys.modules:
@@ -33,9 +34,11 @@ def load_lazily(package: str) -> None:
 def _class(package: ModuleType, name: str) -> Any:
     file = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
     try:
-        return getattr(importlib.import_module(f"{package.__name__}.{file}"), name)
+        found = getattr(importlib.import_module(f"{package.__name__}.{file}"), name)
     except ModuleNotFoundError:
         raise AttributeError(f"module {package.__name__!r} has no class {name!r} in a module of its name") from None
+    setattr(package, name, found)
+    return found
 
 
 gc.disable()

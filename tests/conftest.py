@@ -1,5 +1,6 @@
 """What all tests share."""
 
+import gc
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,6 +10,7 @@ from hypothesis.configuration import set_hypothesis_home_dir
 
 from toolchain import jars, paths
 
+gc.disable()  # until all tests are collected: what is loaded by then stays
 set_hypothesis_home_dir(paths.tools() / "caches" / "hypothesis")
 
 
@@ -56,3 +58,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         else:
             group = item.module.__name__
         item.add_marker(pytest.mark.xdist_group(group))
+
+
+def pytest_collection_finish() -> None:
+    """The collector of garbage need not look through all that was loaded, again and again."""
+    gc.freeze()
+    gc.enable()

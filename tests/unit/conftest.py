@@ -12,7 +12,9 @@ import grpc
 import pulumi
 import pytest
 from pulumi.runtime import mocks
+from pulumi.runtime.proto import source_pb2
 
+import stacks.quick_start  # as in the program: before SDKs are loaded
 from stacks.settings import Settings
 
 SUBSCRIPTION = "11111111-2222-3333-4444-555555555555"
@@ -20,6 +22,47 @@ TENANT = "66666666-7777-8888-9999-000000000000"
 KUBECONFIG = "e30="  # {} in base64
 
 Inputs = Mapping[str, Any]
+
+STACKS = ("local", "dev", "staging", "prod")
+ADMINISTRATORS = {"platform": {"object_id": "00000000-1111-2222-3333-444444444444"}}
+# Stack → section → settings other than its own; which of them does what, tests say. All in one, since they do not get
+# in each other's way and a stack takes its time.
+CHANGES: Mapping[str, Mapping[str, Any]] = {
+    "dev": {
+        "location": "westeurope",
+        "tags": {"team": "data", "environment": "other"},
+        "names": {"resource_group": "de-log-processing-rg", "data_lake": "delogprocessingdatalake"},
+        "administrators": ADMINISTRATORS,
+        "github_repository": "acme/medallion",
+        "lake": {"cool_after_days": 10},
+        "key_vault": {"databricks_principal": "00000000-1111-2222-3333-444444444444", "soft_delete_days": 7},
+        "databricks": {
+            "runtime": "16.4",
+            "interactive": {"workers": 1, "autotermination_minutes": 15},
+            "grants": {"readers": "reader", "engineers": "engineer"},
+            "notify": ["a@b.org"],
+            "pushgateway": "http://10.0.0.4:9091",
+            "pseudonym_key": "logs/names",
+        },
+        "data_factory": {"orchestration": "databricks-job"},
+        "aks": {"spot": None},
+        "validation": {"service_principal": "00000000-1111-2222-3333-444444444444", "schedule": "0 5 * * *"},
+        "monitoring": {
+            "budget": 700,
+            "budget_start": "2026-12-01",
+            "notify": ["b@example.com", "a@example.com"],
+            "log_retention_days": 90,
+        },
+    },
+    "prod": {
+        "administrators": ADMINISTRATORS,
+        "github_repository": "acme/medallion",
+        "key_vault": {"databricks_principal": "00000000-1111-2222-3333-444444444444"},
+        "data_factory": {"orchestration": "databricks-job", "triggers": True},  # before what needs it
+        "databricks": {"interactive": None},
+        "container_registry": {"retention_days": 30},
+    },
+}
 
 
 class NotFoundError(grpc.RpcError):
@@ -109,8 +152,13 @@ class Engine(mocks.Mocks):
         def keep(outputs: Mapping[str, Any]) -> None:
             self.outputs = outputs
 
-        # Former names of types, a dozen for each resource, are of no use without a state, and cost most of the time.
-        with mock.patch("pulumi.resource.collapse_alias_to_urn"):
+        # Without a state and an engine nobody wants former names of types, a dozen for each resource, nor the lines of
+        # the program that declare it, nor notes on every value: they cost most of the time.
+        with (
+            mock.patch("pulumi.resource.collapse_alias_to_urn"),
+            mock.patch("pulumi.runtime.resource._get_stack_trace", lambda: source_pb2.StackTrace()),
+            mock.patch("pulumi.log.debug", lambda *_, **__: None),
+        ):
             pulumi.runtime.test(lambda: pulumi.Output.all(**(program() or {})).apply(keep))()
         return self
 
@@ -134,24 +182,24 @@ class Engine(mocks.Mocks):
 class Recorder:
     """Runs the whole program of a stack on a mock engine."""
 
-    root: Path
+    own: Mapping[str, Settings]
 
     def settings(self, stack: str, **changes: Any) -> Settings:
         """The settings of a stack, with changes: section → new values of its keys, or a value."""
-        settings = Settings.load(self.root / f"Pulumi.{stack}.yaml")
+        settings = self.own[stack]
         for key, change in changes.items():
             old = getattr(settings, key)
             changed = {**old.model_dump(), **change} if hasattr(old, "model_dump") else change
             settings = Settings.model_validate(settings.model_dump() | {key: changed})
         return settings
 
-    def __call__(self, stack: str = "local", **changes: Any) -> Engine:
+    def __call__(self, stack: str = "local", *, recover_vault: bool = False, **changes: Any) -> Engine:
         """What the stack declares with these settings, and its outputs."""
         from stacks.place import Place
         from stacks.program import declare
         from workloads.spec import discover
 
-        place = Place(cloud="simulated", stack=stack, auth_type="azure-cli")
+        place = Place(cloud="simulated", stack=stack, auth_type="azure-cli", recover_vault=recover_vault)
         settings = self.settings(stack, **changes)
         return Engine().run(lambda: declare(settings, place, discover()), stack=stack)
 
@@ -159,13 +207,19 @@ class Recorder:
 @pytest.fixture(scope="session")
 def record(project_root: Path) -> Recorder:
     """Runs the program of a stack, with changed settings where asked, and returns what it declared."""
-    return Recorder(root=project_root)
+    return Recorder({stack: Settings.load(project_root / f"Pulumi.{stack}.yaml") for stack in STACKS})
 
 
 @pytest.fixture(scope="session")
 def stacks(record: Recorder) -> Mapping[str, Engine]:
-    """What each of the four stacks declares."""
-    return {stack: record(stack) for stack in ("local", "dev", "staging", "prod")}
+    """What each of the four stacks declares; only to be read, as `changed` is."""
+    return {stack: record(stack) for stack in STACKS}
+
+
+@pytest.fixture(scope="session")
+def changed(record: Recorder) -> Mapping[str, Engine]:
+    """What stacks declare with the other settings of CHANGES, and where a deleted vault is to be had back."""
+    return {stack: record(stack, recover_vault=True, **changes) for stack, changes in CHANGES.items()}
 
 
 @pytest.fixture

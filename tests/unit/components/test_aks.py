@@ -73,7 +73,7 @@ def test_the_api_server_answers_the_allow_list_only(stacks):
     assert profile == {"disableRunCommand": True, "authorizedIPRanges": ["203.0.113.0/24"]}
 
 
-def test_our_pods_have_pools_of_their_own(stacks, record):
+def test_our_pods_have_pools_of_their_own(stacks, changed):
     pools = {r.inputs["agentPoolName"]: r.inputs for r in stacks["prod"].of("AgentPool")}
     assert sorted(pools) == ["spot", "user"]
     assert all(pool["mode"] == "User" and pool["enableAutoScaling"] is True for pool in pools.values())
@@ -82,8 +82,7 @@ def test_our_pods_have_pools_of_their_own(stacks, record):
     assert "nodeTaints" not in pools["user"]
     assert pools["spot"]["scaleSetPriority"] == "Spot"
     assert pools["spot"]["nodeTaints"] == ["kubernetes.azure.com/scalesetpriority=spot:NoSchedule"]
-    without = record("dev", aks={"spot": None})
-    assert [r.inputs["agentPoolName"] for r in without.of("AgentPool")] == ["user"]
+    assert [r.inputs["agentPoolName"] for r in changed["dev"].of("AgentPool")] == ["user"]
 
 
 def test_what_may_be_stopped_runs_on_spot_nodes_too(pods):

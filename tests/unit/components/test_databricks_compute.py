@@ -21,10 +21,9 @@ def test_the_interactive_cluster_is_that_of_the_original(stacks):
     assert cluster["libraries"][0] == {"whl": stacks["prod"].outputs["wheel"]}
 
 
-def test_the_interactive_cluster_is_an_option(record):
-    engine = record("dev", data_factory={"orchestration": "databricks-job"}, databricks={"interactive": None})
-    assert engine.of("Cluster") == []
-    smaller = record("dev", databricks={"interactive": {"workers": 1, "autotermination_minutes": 15}}).one("Cluster")
+def test_the_interactive_cluster_is_an_option(changed):
+    assert changed["prod"].of("Cluster") == []
+    smaller = changed["dev"].one("Cluster")
     assert (smaller["numWorkers"], smaller["autoterminationMinutes"]) == (1, 15)
 
 
@@ -40,8 +39,8 @@ def test_the_policy_holds_every_cluster_of_ours(stacks):
         assert cluster["customTags"]["project"] == policy["custom_tags.project"]["value"]
 
 
-def test_who_may_use_policy_and_cluster(record):
-    engine = record("dev", databricks={"grants": {"readers": "reader", "engineers": "engineer"}})
+def test_who_may_use_policy_and_cluster(changed):
+    engine = changed["dev"]
     assert engine.inputs("compute-policy-permissions")["accessControls"] == [
         {"groupName": "engineers", "permissionLevel": "CAN_USE"},
         {"groupName": "readers", "permissionLevel": "CAN_USE"},

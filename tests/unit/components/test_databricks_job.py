@@ -164,9 +164,8 @@ def test_jobs_run_as_our_identity_under_our_policy(stacks):
     assert prod.one("ServicePrincipal")["applicationId"] == "jobs-identity-client"
 
 
-def test_groups_may_do_with_jobs_what_their_roles_say(record):
-    groups = {"readers": "reader", "engineers": "engineer"}
-    permissions = record("dev", databricks={"grants": groups}).inputs("job-ssh-logs-permissions")
+def test_groups_may_do_with_jobs_what_their_roles_say(changed):
+    permissions = changed["dev"].inputs("job-ssh-logs-permissions")
     assert permissions["accessControls"] == [
         {"groupName": "engineers", "permissionLevel": "CAN_MANAGE_RUN"},
         {"groupName": "readers", "permissionLevel": "CAN_VIEW"},

@@ -80,8 +80,8 @@ def test_roles_are_given_by_name_on_one_resource_each(stacks):
     }
 
 
-def test_old_files_become_cool_and_tables_never(record, stacks):
-    (rule,) = record("dev", lake={"cool_after_days": 10}).one("ManagementPolicy")["policy"]["rules"]
+def test_old_files_become_cool_and_tables_never(changed):
+    (rule,) = changed["dev"].one("ManagementPolicy")["policy"]["rules"]
     assert rule["definition"] == {
         "filters": {
             "blobTypes": ["blockBlob"],

@@ -12,14 +12,17 @@ from stacks.settings import Network
 
 
 @pytest.fixture(scope="module")
-def levels(record):
-    """What `prod` declares at each level, with one address on the allow-list."""
-    allowed = ["203.0.113.0/24"]
-    return {level: record("prod", network={"isolation": level, "allowed_addresses": allowed}) for level in LEVELS}
+def levels(stacks, record):
+    """What stacks declare at each level, with one address on the allow-list."""
+    injected = record("prod", network={"isolation": "vnet-injected"})
+    return {"public": stacks["dev"], "vnet-injected": injected, "private-link": stacks["prod"]}
 
 
-def test_the_settings_know_the_same_levels():
+def test_the_settings_know_the_same_levels(record):
     assert get_args(Network.model_fields["isolation"].annotation) == LEVELS
+    given = [record.settings(stack).network for stack in ("dev", "prod")]
+    assert [network.isolation for network in given] == ["public", "private-link"]
+    assert {network.allowed_addresses for network in given} == {(IPv4Network("203.0.113.0/24"),)}
 
 
 def test_a_public_platform_has_no_network_of_its_own(levels):
@@ -37,8 +40,8 @@ def test_a_public_platform_has_no_network_of_its_own(levels):
     assert "policies" not in public.one("Registry")
 
 
-def test_a_vault_is_open_where_there_is_no_allow_list(record):
-    acls = record("local").one("Vault")["properties"]["networkAcls"]
+def test_a_vault_is_open_where_there_is_no_allow_list(stacks):
+    acls = stacks["local"].one("Vault")["properties"]["networkAcls"]
     assert (acls["defaultAction"], acls["ipRules"]) == ("Allow", [])
 
 

@@ -1,11 +1,6 @@
 """Key vault, container registry, and what Azure Monitor sees."""
 
-import pytest
-
 from components.monitoring import LOGS, THRESHOLDS
-from stacks import program
-from stacks.place import Place
-from workloads.spec import discover
 
 
 def test_the_vault_is_ruled_by_roles_and_keeps_what_was_deleted(stacks):
@@ -17,36 +12,28 @@ def test_the_vault_is_ruled_by_roles_and_keeps_what_was_deleted(stacks):
     assert "accessPolicies" not in properties
 
 
-@pytest.mark.parametrize(("recovers", "mode"), [(False, "default"), (True, "recover")])
-def test_a_deleted_vault_is_taken_back(engine, record, recovers, mode):
-    settings, place = record.settings("dev"), Place("simulated", "dev", "azure-cli", recover_vault=recovers)
-    engine.run(lambda: program.declare(settings, place, discover()), stack="dev")
-    assert engine.one("Vault")["properties"]["createMode"] == mode
+def test_a_deleted_vault_is_taken_back(stacks, changed):
+    modes = [engines["dev"].one("Vault")["properties"]["createMode"] for engines in (stacks, changed)]
+    assert modes == ["default", "recover"]
 
 
-def test_databricks_may_read_the_vault_where_it_is_known_by_its_id(record):
-    principal = "00000000-1111-2222-3333-444444444444"
-    engine = record("dev", key_vault={"databricks_principal": principal, "soft_delete_days": 7})
-    role = engine.inputs("databricks-key-vault-secrets-user-on-key-vault")
-    assert (role["principalId"], role["scope"]) == (principal, "key-vault-vault-id")
+def test_databricks_may_read_the_vault_where_it_is_known_by_its_id(changed):
+    role = changed["dev"].inputs("databricks-key-vault-secrets-user-on-key-vault")
+    assert (role["principalId"], role["scope"]) == ("00000000-1111-2222-3333-444444444444", "key-vault-vault-id")
     assert role["roleDefinitionId"].endswith("/4633458b-17de-408a-b874-0445c86b69e6")
-    assert engine.one("Vault")["properties"]["softDeleteRetentionInDays"] == 7
+    assert changed["dev"].one("Vault")["properties"]["softDeleteRetentionInDays"] == 7
 
 
-def test_administrators_put_secrets_in(record):
-    administrators = {"platform": {"object_id": "00000000-1111-2222-3333-444444444444"}}
-    role = record("dev", administrators=administrators).inputs(
-        "administrator-platform-key-vault-secrets-officer-on-key-vault"
-    )
+def test_administrators_put_secrets_in(changed):
+    role = changed["dev"].inputs("administrator-platform-key-vault-secrets-officer-on-key-vault")
     assert (role["scope"], role["principalType"]) == ("key-vault-vault-id", "Group")
 
 
-def test_the_registry_knows_identities_only(stacks, record):
+def test_the_registry_knows_identities_only(stacks, changed):
     for stack in stacks.values():
         registry = stack.one("Registry")
         assert (registry["adminUserEnabled"], registry["anonymousPullEnabled"]) == (False, False)
-    changed = record("prod", container_registry={"retention_days": 30}).one("Registry")
-    assert changed["policies"]["retentionPolicy"]["days"] == 30
+    assert changed["prod"].one("Registry")["policies"]["retentionPolicy"]["days"] == 30
 
 
 def test_nodes_pull_images_by_the_kubelets_identity(stacks):
@@ -81,12 +68,8 @@ def test_alerts_are_about_resources_of_the_stack_and_tell_the_action_group(stack
     ]
 
 
-def test_the_budget_tells_at_half_at_most_and_before_it_is_exceeded(record):
-    engine = record(
-        "dev",
-        monitoring={"budget": 700, "budget_start": "2026-12-01", "notify": ["b@example.com", "a@example.com"]},
-    )
-    budget = engine.one("Budget")
+def test_the_budget_tells_at_half_at_most_and_before_it_is_exceeded(changed):
+    budget = changed["dev"].one("Budget")
     assert (budget["amount"], budget["timeGrain"]) == (700, "Monthly")
     assert budget["timePeriod"] == {"startDate": "2026-12-01T00:00:00Z"}
     assert {name: (n["thresholdType"], n["threshold"]) for name, n in budget["notifications"].items()} == {
@@ -96,12 +79,15 @@ def test_the_budget_tells_at_half_at_most_and_before_it_is_exceeded(record):
         "forecast-100": ("Forecasted", 100),
     }
     assert budget["notifications"]["spent-50"]["contactEmails"] == ["a@example.com", "b@example.com"]
-    receivers = engine.one("ActionGroup")["emailReceivers"]
+    receivers = changed["dev"].one("ActionGroup")["emailReceivers"]
     assert [receiver["emailAddress"] for receiver in receivers] == ["a@example.com", "b@example.com"]
 
 
-@pytest.mark.parametrize(("days", "kept"), [(30, 30), (90, 90)])
-def test_logs_are_kept_as_long_as_the_settings_say(record, days, kept):
-    engine = record("dev", monitoring={"log_retention_days": days})
-    (logs,) = [r.inputs for r in engine.of("Workspace") if r.type.startswith("azure-native:operational")]
-    assert logs["retentionInDays"] == kept
+def test_logs_are_kept_as_long_as_the_settings_say(stacks, changed):
+    kept = [
+        r.inputs["retentionInDays"]
+        for engines in (stacks, changed)
+        for r in engines["dev"].of("Workspace")
+        if r.type.startswith("azure-native:operational")
+    ]
+    assert kept == [30, 90]

@@ -31,16 +31,17 @@ WORKLOAD = Workload(
 """
 
 
-@pytest.fixture
-def with_folder(project_root, tmp_path, monkeypatch):
-    """A copy of the workloads into which one more folder was put."""
-    copy = shutil.copytree(project_root / "workloads", tmp_path / "workloads")
+@pytest.fixture(scope="module")
+def with_folder(project_root, record, tmp_path_factory):
+    """What `dev` declares where one more folder was put into a copy of the workloads."""
+    copy = shutil.copytree(project_root / "workloads", tmp_path_factory.mktemp("with folder") / "workloads")
     (copy / "door_bells").mkdir()
     (copy / "door_bells" / "__init__.py").touch()
     (copy / "door_bells" / "spec.py").write_text(SPEC, encoding="utf-8")
-    monkeypatch.setattr(spec, "__file__", str(copy / "spec.py"))
-    monkeypatch.setattr(workloads, "__path__", [*workloads.__path__, str(copy)])
-    yield
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(spec, "__file__", str(copy / "spec.py"))
+        patch.setattr(workloads, "__path__", [*workloads.__path__, str(copy)])
+        yield record("dev")
     sys.modules.pop("workloads.door_bells.spec", None)
     sys.modules.pop("workloads.door_bells", None)
 
@@ -49,9 +50,8 @@ def by_name(engine):
     return {(r.type, r.name): r.inputs for r in engine.resources}
 
 
-def test_a_folder_brings_job_pipeline_row_and_alert_and_nothing_else(stacks, record, with_folder):
-    before, engine = by_name(stacks["dev"]), record("dev")
-    after = by_name(engine)
+def test_a_folder_brings_job_pipeline_row_and_alert_and_nothing_else(stacks, with_folder):
+    before, after = by_name(stacks["dev"]), by_name(with_folder)
     wheel = {("databricks:index/file:File", "wheel-file")}
     assert set(after) - set(before) == {
         ("medallion:components:DatabricksJobs", "door-bells"),

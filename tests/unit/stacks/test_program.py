@@ -166,9 +166,8 @@ def test_everything_that_can_be_tagged_names_stack_and_owner(stacks):
         }
 
 
-def test_own_tags_are_added_and_cannot_replace_ours(record):
-    tags = record("dev", tags={"team": "data", "environment": "other"}).one("StorageAccount")["tags"]
-    assert tags == {
+def test_own_tags_are_added_and_cannot_replace_ours(changed):
+    assert changed["dev"].one("StorageAccount")["tags"] == {
         "environment": "dev",
         "managed-by": "pulumi-medallion-dev",
         "project": "medallion",
@@ -176,23 +175,22 @@ def test_own_tags_are_added_and_cannot_replace_ours(record):
     }
 
 
-def test_given_names_are_taken(record):
-    engine = record("dev", names={"resource_group": "de-log-processing-rg", "data_lake": "delogprocessingdatalake"})
+def test_given_names_are_taken(changed):
+    engine = changed["dev"]
     assert engine.one("ResourceGroup")["resourceGroupName"] == "de-log-processing-rg"
     assert engine.one("StorageAccount")["accountName"] == "delogprocessingdatalake"
     assert engine.outputs["resource_group"] == "de-log-processing-rg"
 
 
-def test_location_is_that_of_the_settings(record):
-    engine = record("dev", location="westeurope")
-    assert {r.inputs["location"] for r in engine.resources if "location" in r.inputs} == {"global", "westeurope"}
+def test_location_is_that_of_the_settings(changed):
+    locations = {r.inputs["location"] for r in changed["dev"].resources if "location" in r.inputs}
+    assert locations == {"global", "westeurope"}
 
 
-def test_administrators_may_declare_pods(record):
-    administrators = {"platform": {"object_id": "00000000-1111-2222-3333-444444444444"}}
+def test_administrators_may_declare_pods(changed):
     (role,) = [
         r.inputs
-        for r in record("dev", administrators=administrators).of("RoleAssignment")
+        for r in changed["dev"].of("RoleAssignment")
         if r.name.startswith("administrator") and r.name.endswith("on-aks")
     ]
     assert role["principalId"] == "00000000-1111-2222-3333-444444444444"
@@ -239,14 +237,13 @@ def test_another_runtime_changes_every_cluster(changed_jobs):
     assert {cluster["sparkVersion"] for _, cluster in changed_jobs} == {"16.4.x-scala2.12"}
 
 
-def test_the_validation_pod_waits_for_somebody_to_be(record):
-    assert record("dev").one("CronJob")["spec"]["suspend"] is True
-    principal = "00000000-1111-2222-3333-444444444444"
-    job = record("dev", validation={"service_principal": principal, "schedule": "0 5 * * *"}).one("CronJob")["spec"]
+def test_the_validation_pod_waits_for_somebody_to_be(stacks, changed):
+    assert stacks["dev"].one("CronJob")["spec"]["suspend"] is True
+    job = changed["dev"].one("CronJob")["spec"]
     assert job["suspend"] is False
     assert job["schedule"] == "0 5 * * *"
     (container,) = job["jobTemplate"]["spec"]["template"]["spec"]["containers"]
-    assert {"name": "DATABRICKS_CLIENT_ID", "value": principal} in container["env"]
+    assert {"name": "DATABRICKS_CLIENT_ID", "value": "00000000-1111-2222-3333-444444444444"} in container["env"]
 
 
 @pytest.mark.parametrize(

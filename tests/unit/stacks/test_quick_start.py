@@ -8,7 +8,8 @@ PROGRAM = """
 import gc, json, sys
 import stacks.quick_start
 import pulumi_databricks as databricks
-found = [databricks.StorageCredential.__name__, gc.isenabled(), "pulumi_databricks.sql_table" in sys.modules]
+found = [databricks.StorageCredential.__name__, databricks.get_job is databricks.get_job, callable(databricks.get_job)]
+found += [gc.isenabled(), "pulumi_databricks.sql_table" in sys.modules]
 try:
     databricks.SqlTables
 except AttributeError as error:
@@ -21,6 +22,8 @@ def test_a_class_is_loaded_from_the_module_of_its_name_and_no_other():
     done = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, text=True, check=True)
     assert json.loads(done.stdout) == [
         "StorageCredential",
+        True,
+        True,
         False,
         False,
         "module 'pulumi_databricks' has no class 'SqlTables' in a module of its name",

@@ -28,8 +28,8 @@ def checkout(tmp_path: Path, project_root: Path) -> Path:
     return root
 
 
-def make(root: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    environment = {"PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": str(root)}
+def make(root: Path, *arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
+    environment = {"PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": str(root), **more}
     return subprocess.run(["make", *arguments], cwd=root, env=environment, capture_output=True, text=True, check=False)
 
 
@@ -84,6 +84,13 @@ def test_actions_on_a_stack(checkout: Path, action: str) -> None:
         "python|-m|toolchain.setup|pulumi",
         f"python|-m|toolchain.stack|{action}|--stack|prod|--cloud|azure",
     ]
+
+
+def test_commands_find_their_modules_and_keep_them_compiled(checkout: Path) -> None:
+    note = '#!/bin/sh\necho "${PYTHONHOME-none} ${PYTHONDONTWRITEBYTECODE-none}" > calls\n'
+    (checkout / ".venv" / "bin" / "python").write_text(note, encoding="utf-8")
+    assert make(checkout, "test-unit", PYTHONHOME="/nowhere", PYTHONDONTWRITEBYTECODE="1").returncode == 0
+    assert calls(checkout) == ["none none"]
 
 
 def test_clean_removes_what_was_made_and_nothing_else(checkout: Path) -> None:
