@@ -1,8 +1,8 @@
 """How fresh what is served is: `python -m benchmarks.cloud_freshness` prints a table.
 
 A batch of generated events is served from a real Cassandra; then the speed layer runs on Spark with two cores, and one
-file after the other lands, each with an event of a customer's day that nobody else touches. The time from the moment at
-which the file has its name until the query `org-daily` shows its event is what counts, at each trigger. A file lands
+file after the other lands, each with an event of a customer's day that nobody else touches. The time from the moment
+at which the file has its name until the query `org-daily` shows its event is what counts, at each trigger. A file lands
 when the one before is served and a varying part of the trigger has passed, so that no moment of the trigger is favoured.
 """
 
