@@ -3,7 +3,7 @@
 A batch of generated events is served from a real Cassandra; then the speed layer runs on Spark with two cores, and one
 file after the other lands, each with an event of a customer's day that nobody else touches. The time from the moment
 at which the file has its name until the query `org-daily` shows its event is what counts, at each trigger. A file lands
-when the one before is served and a varying part of the trigger has passed, so that no moment of the trigger is favoured.
+when the one before is served and a varying part of the trigger has passed: no moment of the trigger is favoured.
 """
 
 from __future__ import annotations

@@ -52,7 +52,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """
     for item in items:
         if "spark" in item.fixturenames:
-            group = "spark"
+            # Two sessions share the work about evenly.
+            of_cloud_usage = "cloud" in item.module.__name__ or "serving" in item.module.__name__
+            group = "spark for cloud-usage" if of_cloud_usage else "spark"
         elif "standing" in item.fixturenames:
             group = "standing"
         else:
