@@ -173,3 +173,39 @@ def test_a_keyspace_has_all_tables_by_name_and_which_version_is_shown():
 def test_a_table_that_is_served_takes_no_name_of_those_beside_it(name):
     with pytest.raises(ValidationError, match="two tables to serve have the same name"):
         workload(serving=(serving("usage", speed="adds"), serving(name)))
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"partition_key": ("nobody",)}, "'nobody' is no column of it"),
+        ({"shown_if": "nobody"}, "'nobody' is no column of it"),
+        ({"columns": (ServingColumn(name="version", type="int", meaning=""),)}, "one is called 'version'"),
+        ({"speed_time_to_live_seconds": 1}, "greater than or equal to 60"),
+    ],
+)
+def test_a_table_that_cannot_be_served_is_refused(fields, message):
+    with pytest.raises(ValidationError, match=message):
+        ServingTable(**(serving().model_dump() | fields))
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"table": "sales"}, "there is no table 'sales' to serve"),
+        ({"equals": ("date",)}, "must ask along the key of 'usage': org_id, date"),
+        ({"equals": ("org_id", "cost")}, "must ask along the key of 'usage': org_id, date"),
+        ({"equals": ("org_id",), "at_least": "cost"}, "must ask along the key of 'usage': org_id, date"),
+    ],
+)
+def test_a_question_that_the_keys_do_not_answer_is_refused(fields, message):
+    question = {"name": "daily", "meaning": "", "table": "usage", "equals": ("org_id",), **fields}
+    with pytest.raises(ValidationError, match=message):
+        workload(serving=(serving(),), queries=(question,))
+
+
+def test_what_a_workload_serves_and_reads_says_what_it_needs():
+    stream = {"name": "events", "meaning": ""}
+    assert workload().needs == frozenset()
+    assert workload(serving=(serving(),)).needs == {"serving-store"}
+    assert workload(streams=(stream,)).needs == {"event-stream"}
