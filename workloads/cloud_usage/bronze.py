@@ -127,15 +127,22 @@ def _take_masters(task: TaskContext, files: list[RawFile], known: dict[str, Know
     rows = tables.side_by_side(
         lambda source: _take_master(task, source, by_source[source.name], found[source]), SOURCES
     )
-    broken = [ingest.as_quarantined(task, s.name, told.where("rule IS NOT NULL")) for s, told in found.items()]
-    aside = tables.among("source", [source.name for source in SOURCES])
-    tables.replace_where(reduce(DataFrame.unionAll, broken).coalesce(1), task.lake, QUARANTINE, aside)
+    _set_aside(task, found)
     gone = {name for name in known if source_of(name) != EVENTS_SOURCE} - {file.name for file in files}
     if gone:
         none = task.spark.createDataFrame([], tables.schema(FILES))
         tables.replace_where(none, task.lake, FILES, tables.among("file", gone))
     if noted := [row for of_source in rows for row in of_source]:
         ingest.note_files(task, noted)
+
+
+def _set_aside(task: TaskContext, found: dict[Master, DataFrame]) -> None:
+    """Puts what breaks a rule in place of what did so before."""
+    broken = [ingest.as_quarantined(task, s.name, told.where("rule IS NOT NULL")) for s, told in found.items()]
+    now = reduce(DataFrame.unionAll, broken).coalesce(1)
+    of_masters = tables.among("source", [source.name for source in SOURCES])
+    if not (now.isEmpty() and task.table(QUARANTINE).where(of_masters).isEmpty()):
+        tables.replace_where(now, task.lake, QUARANTINE, of_masters)
 
 
 def _take_master(task: TaskContext, master: Master, deliveries: list[masters.Delivery], found: DataFrame) -> list[dict]:
@@ -167,11 +174,14 @@ def _take_master(task: TaskContext, master: Master, deliveries: list[masters.Del
 
 def _note_unknown(task: TaskContext, files: list[RawFile]) -> None:
     """A file that nobody knows what to do with is set aside as a whole."""
+    of_unknown = tables.among("source", [UNKNOWN])
+    if not files and task.table(QUARANTINE).where(of_unknown).isEmpty():
+        return
     rows = [(f"file:{file.name}", "unknown_file", UNKNOWN_FILE, UNKNOWN, file.name) for file in files]
     frame = task.spark.createDataFrame(rows, "record_id STRING, rule STRING, reason STRING, source STRING, file STRING")
     missing = [column for column in tables.schema(QUARANTINE).fields if column.name not in frame.columns]
     whole = task.marked(frame.select("*", *(fn.lit(None).cast(c.dataType).alias(c.name) for c in missing)))
-    tables.replace_where(whole, task.lake, QUARANTINE, tables.among("source", [UNKNOWN]))
+    tables.replace_where(whole, task.lake, QUARANTINE, of_unknown)
     if files:
         noted = [{"file": f.name, "source": UNKNOWN, "sha256": f.sha256, "bytes": f.bytes, "records": 1} for f in files]
         ingest.note_files(task, noted)

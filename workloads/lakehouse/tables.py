@@ -79,8 +79,16 @@ def exists(spark: SparkSession, lake: Lake, table: Table) -> bool:
 
 def ensure(spark: SparkSession, lake: Lake, table: Table) -> None:
     """Makes the table, empty, where it was never written."""
-    if not exists(spark, lake, table):
-        replace(spark.createDataFrame([], schema(table)), lake, table)
+    from delta.tables import DeltaTable
+
+    if exists(spark, lake, table):
+        return
+    with effect("table", table.name):
+        _ensure_schema(spark, lake, table)
+        made = DeltaTable.createIfNotExists(spark).tableName(lake.table(table.name)).addColumns(schema(table))
+        if table.skipping:
+            made = made.property("delta.dataSkippingStatsColumns", ",".join(table.skipping))
+        made.partitionedBy(*table.partitioned_by).execute()
 
 
 def current(spark: SparkSession, lake: Lake, table: Table) -> bool:
@@ -227,14 +235,18 @@ def merge(
 
 
 def _write(frame: DataFrame, lake: Lake, table: Table, options: dict[str, str], mode: str = "overwrite") -> None:
-    spark, layer = frame.sparkSession, table.name.partition(".")[0]
-    # The stack declares the schemas; where a catalogue starts empty, the first table makes its own. Asked first,
-    # since on Unity Catalog even `IF NOT EXISTS` takes the right to create one.
-    if not spark.catalog.databaseExists(lake.table(layer)):
-        spark.sql(f"CREATE SCHEMA IF NOT EXISTS {lake.table(layer)}")
+    _ensure_schema(frame.sparkSession, lake, table)
     writer = frame.to(schema(table)).write.format("delta").mode(mode).options(**options)
     if table.skipping:
         writer = writer.option("delta.dataSkippingStatsColumns", ",".join(table.skipping))
     if table.partitioned_by:
         writer = writer.partitionBy(*table.partitioned_by)
     writer.saveAsTable(lake.table(table.name))
+
+
+def _ensure_schema(spark: SparkSession, lake: Lake, table: Table) -> None:
+    layer = table.name.partition(".")[0]
+    # The stack declares the schemas; where a catalogue starts empty, the first table makes its own. Asked first,
+    # since on Unity Catalog even `IF NOT EXISTS` takes the right to create one.
+    if not spark.catalog.databaseExists(lake.table(layer)):
+        spark.sql(f"CREATE SCHEMA IF NOT EXISTS {lake.table(layer)}")
