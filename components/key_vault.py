@@ -2,7 +2,8 @@
 
 Owns the vault and who may read it. Access is by roles in Azure; a deleted vault, or secret, can be had back for as long
 as the retention says, and nobody can shorten that (purge protection). Secrets themselves are put in by people or by
-those who issue them, never by this program: its state would hold them.
+those who issue them, never by this program: its state would hold them. Where one has to come from a resource of ours,
+Azure itself is told to move it (serving_store.py).
 """
 
 from __future__ import annotations

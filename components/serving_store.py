@@ -22,7 +22,7 @@ from typing import Any
 
 import pulumi
 from pulumi import Output, ResourceOptions
-from pulumi_azure_native import cosmosdb, keyvault
+from pulumi_azure_native import cosmosdb, resources
 
 from components.existing import look_up
 from components.key_vault import Vault
@@ -31,6 +31,10 @@ from workloads.spec import StoredTable, Workload
 
 HOST, PORT = "cassandra.cosmos.azure.com", 10350
 """Source: https://learn.microsoft.com/azure/cosmos-db/cassandra/introduction"""
+
+KEY = "serving-store-key"
+"""The secret that holds the account's key, in the vault."""
+TEMPLATE = "https://schema.management.azure.com/schemas/2019-04-01/deploymentTemplate.json#"
 
 
 @dataclass(frozen=True)
@@ -109,28 +113,31 @@ class ServingStore(pulumi.ComponentResource):
         ways = [way.id for way in site.network.ways_to(self.account)]
         whole = Output.all(self.account.name, *(table.id for table in tables), *ways)
         self.store = Store(name=whole.apply(lambda values: values[0]), id=self.account.id)
-        self.key = None if vault is None else self._secret(vault)
+        self.key = None if vault is None else self._keep_key(vault)
         self.register_outputs({"name": self.account.name})
 
-    def _secret(self, vault: Vault) -> Output[str]:
-        """Puts the account's key into a vault. Returns the name of the secret, never the key.
-
-        The secret is named after this very account and stays when it goes: to delete it would need a right to all
-        secrets, and its name would be taken for as long as the vault keeps what was deleted. A later account has
-        another key, and a secret of its own.
-        """
-        keys = cosmosdb.list_database_account_keys_output(
-            account_name=self.account.name, resource_group_name=self._site.group
-        )
-        return keyvault.Secret(
+    def _keep_key(self, vault: Vault) -> Output[str]:
+        """Has Azure put the account's key into a vault, so that it comes by nobody else. Returns the secret's name."""
+        secret = {
+            "type": "Microsoft.KeyVault/vaults/secrets",
+            "apiVersion": "2023-07-01",
+            "name": Output.concat(vault.name, "/", KEY),
+            "properties": {
+                "contentType": "text/plain",
+                "value": Output.concat("[listKeys('", self.account.id, "', '2024-11-15').primaryMasterKey]"),
+            },
+        }
+        deployment = resources.Deployment(
             f"{self._name}-key",
-            secret_name=self.account.instance_id.apply(lambda id_: f"{self._name}-key-{id_[:8]}"),
-            vault_name=vault.name,
+            deployment_name=KEY,
             resource_group_name=self._site.group,
-            properties={"content_type": "text/plain", "value": Output.secret(keys.primary_master_key)},
-            tags=self._site.tags,
-            opts=ResourceOptions(parent=self, retain_on_delete=True),
-        ).name
+            properties={
+                "mode": "Incremental",
+                "template": {"$schema": TEMPLATE, "contentVersion": "1.0.0.0", "resources": [secret]},
+            },
+            opts=ResourceOptions(parent=self),
+        )
+        return deployment.id.apply(lambda _: KEY)
 
     def _keyspace(self, workload: Workload) -> list[cosmosdb.CassandraResourceCassandraTable]:
         """The keyspace of a workload. Returns its tables."""

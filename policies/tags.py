@@ -19,7 +19,6 @@ TAGGED = (
     "azure-native:databricks:Workspace",
     "azure-native:datafactory:Factory",
     "azure-native:eventhub:Namespace",
-    "azure-native:keyvault:Secret",
     "azure-native:keyvault:Vault",
     "azure-native:managedidentity:UserAssignedIdentity",
     "azure-native:monitor:ActionGroup",

@@ -14,6 +14,7 @@ from simulator import (
     azure_access,
     azure_cosmos,
     azure_databricks,
+    azure_deployments,
     azure_events,
     azure_factory,
     azure_kubernetes,
@@ -62,6 +63,7 @@ KINDS = (
     *azure_monitor.KINDS,
     *azure_cosmos.KINDS,
     *azure_events.KINDS,
+    *azure_deployments.KINDS,
 )
 
 
@@ -124,8 +126,6 @@ class Azure(Package):
             cluster = self._lookup(cloud, "azure-native:containerservice:ManagedCluster", arguments)
             content = base64.b64encode(kubeconfig(cluster).encode()).decode()
             return {"kubeconfigs": [{"name": "clusterUser", "value": content}]}
-        if function == "listDatabaseAccountKeys":
-            return azure_cosmos.account_keys(self._lookup(cloud, azure_cosmos.ACCOUNT_TYPE, arguments))
         if function.startswith("get") and f"{module}:{function[3:]}" in self.kinds:
             found = self._lookup(cloud, f"{module}:{function[3:]}", arguments)
             return {"id": found.id, **found.outputs}

@@ -10,7 +10,7 @@ from typing import Any
 
 from simulator import azure_rules as rules
 from simulator.azure_network import served
-from simulator.azure_rules import GROUP, PLACE, guid, refuse, text, wrong
+from simulator.azure_rules import GROUP, PLACE, refuse, text, wrong
 from simulator.kinds import Kind
 from simulator.state import Cloud, Resource
 
@@ -36,7 +36,7 @@ def capabilities(account: Resource) -> set[str]:
 
 
 def account_keys(account: Resource) -> dict[str, str]:
-    """The keys of an account, which follow from its id; no cloud knows them."""
+    """The keys of an account, which follow from its id; no real cloud knows them."""
     digests = {name: hashlib.sha512(f"simulated {name} of {account.key}".encode()).digest() for name in KEYS}
     return {name: base64.b64encode(digest).decode() for name, digest in digests.items()}
 
@@ -139,11 +139,7 @@ def _schema(resource: Resource) -> None:
 
 def _account_outputs(cloud: Cloud, resource: Resource) -> dict[str, Any]:
     name = resource.inputs["accountName"]
-    return {
-        **rules.tracked(cloud, resource),
-        "documentEndpoint": f"https://{name}.documents.azure.com:443/",
-        "instanceId": guid(resource.id, "instance"),
-    }
+    return {**rules.tracked(cloud, resource), "documentEndpoint": f"https://{name}.documents.azure.com:443/"}
 
 
 KINDS = (

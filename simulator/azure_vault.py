@@ -1,12 +1,14 @@
 """The simulated Azure's key vaults. A deleted one keeps its name, and comes back only for who asks it to.
 
-Deleting is soft. To create a vault of that name is a conflict then, for azure-native recovers none by itself, unless
-the vault's `createMode` is `recover`; that in turn fails where there is nothing to recover. No time passes in the
-simulated cloud: what was deleted stays until somebody purges it (`python -m simulator.drift remove ID`). Sources:
+Deleting is soft, and a vault comes back with its secrets. To create a vault of that name is a conflict then, for
+azure-native recovers none by itself, unless the vault's `createMode` is `recover`; that in turn fails where there is
+nothing to recover. No time passes in the simulated cloud: what was deleted stays until somebody purges it
+(`python -m simulator.drift remove ID`). Sources:
 https://learn.microsoft.com/azure/key-vault/general/soft-delete-overview,
 https://learn.microsoft.com/rest/api/keyvault/keyvault/vaults/create-or-update.
 """
 
+from dataclasses import replace
 from typing import Any
 
 from simulator import azure_rules as rules
@@ -16,6 +18,7 @@ from simulator.kinds import Kind
 from simulator.state import Cloud, CloudError, Resource
 
 VAULT, DELETED = "azure-native:keyvault:Vault", "azure-native:keyvault:DeletedVault"
+SECRET = "azure-native:keyvault:Secret"  # noqa: S105 - a type
 VAULT_ID = GROUP + "/providers/Microsoft.KeyVault/vaults/{vaultName}"
 RETENTION = range(7, 91)  # days
 LONGEST_SECRET = 25 << 10  # bytes
@@ -95,6 +98,9 @@ def _outputs(cloud: Cloud, resource: Resource) -> dict[str, Any]:
 def _recover(cloud: Cloud, resource: Resource) -> None:
     deleted = deleted_vault(cloud, resource.inputs["vaultName"])
     if deleted:
+        for kept in deleted.inputs["secrets"]:
+            found = Resource(kept["id"].lower(), SECRET, kept["id"], resource.scope, resource.key, kept["inputs"])
+            cloud.put(replace(found, computed=secret_outputs(cloud, found)))
         cloud.drop(deleted.key)
 
 
@@ -103,18 +109,19 @@ def _delete_softly(cloud: Cloud, resource: Resource) -> None:
     location = resource.computed["location"]
     id_ = f"{subscription}/providers/Microsoft.KeyVault/locations/{location}/deletedVaults/{name}"
     kept = {"properties": resource.outputs["properties"], "tags": resource.inputs.get("tags") or {}}
-    inputs = {"vaultName": name, "vaultId": resource.id, **kept}
+    secrets = [{"id": each.id, "inputs": each.inputs} for each in cloud.children(resource.key) if each.type == SECRET]
+    inputs = {"vaultName": name, "vaultId": resource.id, "secrets": secrets, **kept}
     cloud.put(Resource(id_.lower(), DELETED, id_, "", subscription.lower(), inputs))
 
 
-def _secret(cloud: Cloud, resource: Resource) -> None:
+def secret(cloud: Cloud, resource: Resource) -> None:
     """https://learn.microsoft.com/azure/key-vault/secrets/about-secrets"""
     value = resource.inputs["properties"].get("value")
     if not value or len(value.encode()) > LONGEST_SECRET:
         raise _bad(resource, "value", f"it is needed, with {LONGEST_SECRET} bytes at most.")
 
 
-def _secret_outputs(cloud: Cloud, resource: Resource) -> dict[str, Any]:
+def secret_outputs(cloud: Cloud, resource: Resource) -> dict[str, Any]:
     """All but the value, which the resource manager takes and never tells."""
     outputs, asked = rules.common(cloud, resource), resource.inputs["properties"]
     uri = f"https://{resource.inputs['vaultName']}.vault.azure.net/secrets/{resource.inputs['secretName']}"
@@ -136,12 +143,12 @@ KINDS = (
         computed=("properties",),
     ),
     Kind(
-        "azure-native:keyvault:Secret",
+        SECRET,
         VAULT_ID + "/secrets/{secretName}",
         naming={"secretName": r"[A-Za-z0-9-]{1,127}"},
         replace=("resourceGroupName", "vaultName", "secretName"),
-        rules=_secret,
-        outputs=_secret_outputs,
+        rules=secret,
+        outputs=secret_outputs,
         computed=("properties",),
     ),
 )

@@ -150,9 +150,11 @@ class Package:
 
     def erase(self, cloud: Cloud, resource: Resource) -> None:
         """Take a resource, all that belongs to it, and their files out of the cloud."""
-        for member in (*cloud.family(resource.key), resource):
+        members = (*cloud.family(resource.key), resource)
+        for member in members:
             if member.type in self.kinds:  # a cluster's objects leave nothing outside the database
                 self.kind(member.type).deleted(cloud, member)
+        for member in members:
             cloud.drop(member.key)
 
     def invoke(self, cloud: Cloud, token: str, arguments: dict[str, Any]) -> dict[str, Any]:

@@ -9,18 +9,21 @@ from benchmarks.kill_up import VOLATILE
 from benchmarks.platform import without
 from simulator.azure import Azure
 from simulator.state import cloud
+from workloads.spec import discover
 
 pytestmark = pytest.mark.engine
 
 FIRST, SECOND = "dev", "staging"
-# What a stack declares of its own on existing infrastructure: linked services, pipelines, triggers; the wheel, the job,
-# the notebook of tasks; and what runs in the cluster.
+WORKLOADS = discover()
+SCHEDULED = [workload for workload in WORKLOADS if any(job.schedule for job in workload.jobs)]
+# What a stack declares of its own on existing infrastructure: linked services, pipelines, triggers; the wheel, jobs, the
+# notebook of tasks; and what runs in the cluster.
 WORKING = {
     "azure-native:datafactory:LinkedService": 2,
-    "azure-native:datafactory:Pipeline": 1,
-    "azure-native:datafactory:Trigger": 2,
+    "azure-native:datafactory:Pipeline": len(WORKLOADS),
+    "azure-native:datafactory:Trigger": len(WORKLOADS) + len(SCHEDULED),
     "databricks:index/file:File": 1,
-    "databricks:index/job:Job": 1,
+    "databricks:index/job:Job": sum(len(workload.jobs) for workload in WORKLOADS),
     "databricks:index/notebook:Notebook": 1,
     "kubernetes:apps/v1:Deployment": 3,
     "kubernetes:batch/v1:CronJob": 1,
@@ -41,6 +44,12 @@ PLATFORM = {  # setting → type, and the property that names what it takes
     "interactive_cluster": ("databricks:index/cluster:Cluster", "clusterId"),
     "data_factory": ("azure-native:datafactory:Factory", "name"),
     "aks_cluster": ("azure-native:containerservice:ManagedCluster", "name"),
+    "serving_store": ("azure-native:cosmosdb:DatabaseAccount", "name"),
+    "event_stream": ("azure-native:eventhub:Namespace", "name"),
+}
+THEIRS = {  # what a stack has to be told of what is not its own
+    "medallion:serving_store": {"key": f"medallion-{FIRST}/serving-store-key"},
+    "medallion:event_stream": {"credential": f"medallion-{FIRST}-events"},
 }
 
 
@@ -60,8 +69,9 @@ class Both:
     def use(self, stack, existing) -> None:
         """Name what exists in the settings of a stack, and of no other."""
         for name, text in self.original.items():
-            more = f"  medallion:existing: {json.dumps(existing)}\n" if name == stack else ""
-            self.settings(name).write_text(text + more, encoding="utf-8")
+            more = {"medallion:existing": existing, **THEIRS} if name == stack else {}
+            lines = [f"  {key}: {json.dumps(value)}\n" for key, value in more.items()]
+            self.settings(name).write_text(text + "".join(lines), encoding="utf-8")
 
     def state(self, stack) -> list[dict]:
         """The resources in a stack's state that are of a cloud."""
@@ -112,7 +122,7 @@ def test_a_second_stack_creates_no_platform_resource_and_goes_without_a_trace(bo
     both.at.succeed("toolchain.stack", "preview", "--stack", SECOND, "--expect-no-changes")
     outputs = json.loads(both.at.succeed("toolchain.stack", "outputs", "--stack", SECOND))
     assert outputs["lake_account"] == both.existing["data_lake"]
-    assert outputs["pipelines"] == {"ssh-logs": "staging_ssh_logs"}
+    assert outputs["pipelines"] == {workload.name: f"staging_{workload.folder}" for workload in WORKLOADS}
     assert outputs["namespace"] == "medallion-staging"
 
     both.at.succeed("toolchain.stack", "down", "--stack", SECOND)

@@ -260,6 +260,7 @@ def test_what_is_handed_over_is_used_and_no_longer_owned(reader):
     _, up, _, existing, printed = reader.follow("Hand over what the stack created")
     assert {sign for sign, _, _ in done(up)} == {"~"}
     assert set(yaml.safe_load(existing)["medallion:existing"]) == set(Existing.model_fields)
+    assert reader.one("azure-native:keyvault:Secret").inputs["secretName"] == "serving-store-key"
     after = reader.there()
     assert set(after) == set(before)
     assert reader.one(ACCOUNT).inputs["tags"]["managed-by"] == "platform-team"

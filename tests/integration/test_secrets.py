@@ -70,6 +70,7 @@ class Stack:
         """What must not be seen, by what it is."""
         with cloud(self.target.home) as now:
             (cluster,) = now.find("azure-native:containerservice:ManagedCluster")
+            (secret,) = now.find("azure-native:keyvault:Secret")
         config = kubeconfig(cluster)
         authority = json.loads(config)["clusters"][0]["cluster"]["certificate-authority-data"]
         names = (*VARIABLES, "azure-native:clientSecret", "medallion:tags")
@@ -77,6 +78,7 @@ class Stack:
             "passphrase": (self.target.home / "passphrase").read_text(encoding="ascii"),
             "kubeconfig": authority,
             "kubeconfig's user": "kubelogin",
+            "serving store's key": secret.inputs["properties"]["value"],
             "kubeconfig as Azure gives it": base64.b64encode(config.encode()).decode()[100:200],
         }
 

@@ -103,7 +103,6 @@ class Engine(mocks.Mocks):
         self.calls.append(args.token)
         known = {
             "azure-native:authorization:getClientConfig": {"subscriptionId": SUBSCRIPTION, "tenantId": TENANT},
-            "azure-native:cosmosdb:listDatabaseAccountKeys": {"primaryMasterKey": "the-key-of-the-account"},
             "azure-native:containerservice:listManagedClusterUserCredentials": {
                 "kubeconfigs": [{"name": "user", "value": KUBECONFIG}]
             },
@@ -130,7 +129,6 @@ class Engine(mocks.Mocks):
         if "userAssignedIdentities" in identity:
             added["identity"] = {**identity, "userAssignedIdentities": {}}
         return added | {
-            "DatabaseAccount": {"instanceId": "0123abcd-1111-2222-3333-444444444444"},
             "StorageAccount": {"primaryEndpoints": {"dfs": f"https://{named}.dfs.core.windows.net/"}},
             "Workspace": {"workspaceUrl": "adb-1.azuredatabricks.net"},
             "Vault": {

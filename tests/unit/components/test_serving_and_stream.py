@@ -4,14 +4,12 @@ import pytest
 
 from components.identity import ROLES
 from components.serving_store import table_resource
-from simulator.properties import SECRET, SIGNATURE
 from stacks import program
 from stacks.place import Place
 from stacks.settings import SettingsError
 from workloads.spec import discover, find
 
 USAGE = find("cloud-usage")
-KEY = "the-key-of-the-account"  # that of the mock engine
 TOLD = ("MEDALLION_EVENT_CREDENTIAL", "MEDALLION_EVENT_STREAM", "MEDALLION_SERVING_KEY", "MEDALLION_SERVING_STORE")
 WORKSPACE = {"resource_group": "rg", "data_lake": "l", "workspace": "w", "catalog": "c", "interactive_cluster": "i"}
 
@@ -40,7 +38,8 @@ def test_without_a_workload_that_needs_them_neither_is_there(engine, record):
     engine.run(lambda: program.declare(settings, place, (find("ssh-logs"),)), stack="dev")
     kinds = {resource.type for resource in engine.resources}
     assert not any(":cosmosdb:" in kind or ":eventhub:" in kind for kind in kinds)
-    assert engine.of("Secret") == engine.of("Credential") == []
+    assert "azure-native:resources:Deployment" not in kinds
+    assert engine.of("Credential") == []
     assert told(engine, "job-ssh-logs") == {}
     assert (engine.outputs["serving_store"], engine.outputs["event_stream"]) == (None, None)
 
@@ -83,16 +82,21 @@ def test_a_twin_is_told_in_the_words_of_cosmos_db():
     }
 
 
-def test_the_key_goes_into_the_vault_and_jobs_are_told_where(stacks):
+def test_azure_itself_puts_the_key_into_the_vault(stacks):
     dev = stacks["dev"]
-    secret = dev.one("Secret")
-    assert secret["secretName"] == "serving-store-key-0123abcd"
-    assert secret["vaultName"] == dev.one("Vault")["vaultName"]
-    kept = {"contentType": "text/plain", "value": KEY}
-    assert secret["properties"] == {SIGNATURE: SECRET, "value": kept}  # the engine encrypts it
-    others = [r for r in dev.resources if r.type != "azure-native:keyvault:Secret"]
-    assert not any(KEY in str(r.inputs) for r in others)
-    assert KEY not in str(dev.outputs)
+    properties = dev.inputs("serving-store-key")["properties"]
+    assert properties["mode"] == "Incremental"
+    (secret,) = properties["template"]["resources"]
+    assert secret == {
+        "type": "Microsoft.KeyVault/vaults/secrets",
+        "apiVersion": "2023-07-01",
+        "name": f"{dev.one('Vault')['vaultName']}/serving-store-key",
+        "properties": {
+            "contentType": "text/plain",
+            "value": "[listKeys('serving-store-account-id', '2024-11-15').primaryMasterKey]",
+        },
+    }
+    assert not [call for call in dev.calls if "eys" in call]  # the program never sees a key
 
 
 def test_jobs_of_the_workload_and_the_shared_cluster_are_told_and_others_are_not(stacks):
@@ -104,7 +108,7 @@ def test_jobs_of_the_workload_and_the_shared_cluster_are_told_and_others_are_not
     expected = {
         "MEDALLION_EVENT_CREDENTIAL": "medallion-dev-events",
         "MEDALLION_EVENT_STREAM": f"{namespace}.servicebus.windows.net:9093",
-        "MEDALLION_SERVING_KEY": "{{secrets/medallion-dev/serving-store-key-0123abcd}}",
+        "MEDALLION_SERVING_KEY": "{{secrets/medallion-dev/serving-store-key}}",
         "MEDALLION_SERVING_STORE": f"cassandra://{account}@{account}.cassandra.cosmos.azure.com:10350/cloud_usage"
         "?tls=true",
     }
@@ -117,8 +121,9 @@ def test_jobs_of_the_workload_and_the_shared_cluster_are_told_and_others_are_not
 
 
 def test_astra_db_stands_instead_and_nothing_is_declared_for_it(astra):
-    kinds = ("DatabaseAccount", "CassandraResourceCassandraKeyspace", "CassandraResourceCassandraTable", "Secret")
-    assert [astra.of(kind) for kind in kinds] == [[]] * 4
+    kinds = ("DatabaseAccount", "CassandraResourceCassandraKeyspace", "CassandraResourceCassandraTable")
+    assert [astra.of(kind) for kind in kinds] == [[]] * 3
+    assert "azure-native:resources:Deployment" not in {resource.type for resource in astra.resources}
     assert astra.outputs["serving_store"] is None
     variables = told(astra, "job-cloud-usage")
     assert variables["MEDALLION_SERVING_STORE"] == (

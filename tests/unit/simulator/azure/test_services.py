@@ -193,9 +193,10 @@ DELETED = f"/subscriptions/{SUBSCRIPTION}/providers/Microsoft.KeyVault/locations
 
 def test_a_deleted_vault_keeps_its_name_and_comes_back_only_when_asked_to(azure):
     with azure.undone() as now:
-        made = now.get(azure.id("vault").lower())
+        made, secret = (now.get(azure.id(name).lower()) for name in ("vault", "secret"))
         azure.delete(now, "vault")
         assert deleted_vault(now, "VAULT-X").id == DELETED
+        assert now.get(secret.key) is None
         with pytest.raises(CloudError, match=r"ConflictError.*exists in deleted state: vault-x.*properties.createMode"):
             azure.put(now, "vault")
         azure.put(now, "group", {"resourceGroupName": "other"})
@@ -203,6 +204,7 @@ def test_a_deleted_vault_keeps_its_name_and_comes_back_only_when_asked_to(azure)
             azure.put(now, "vault", {"resourceGroupName": "other", "properties.createMode": "recover"})
         back = azure.put(now, "vault", {"properties.createMode": "recover", "properties.enablePurgeProtection": None})
         assert deleted_vault(now, "vault-x") is None
+        assert now.get(secret.key) == secret  # a vault comes back with its secrets
         assert back.outputs["properties"] == made.outputs["properties"] | {"createMode": "recover"}
         azure.put(now, "vault", {"properties.createMode": "recover"})  # a vault that is there takes it, too
 

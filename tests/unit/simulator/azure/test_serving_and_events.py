@@ -5,7 +5,7 @@ import pytest
 from simulator import azure_cosmos
 from simulator.state import CloudError
 
-SCHEMA = "resource.schema"
+SCHEMA, DEPLOYED = "resource.schema", "properties.template.resources[0]"
 TWO = [{"locationName": "westeurope", "failoverPriority": 0}, {"locationName": "eastus", "failoverPriority": 1}]
 SERVERLESS = {"accountName": "other", "capabilities": [{"name": "EnableCassandra"}, {"name": "EnableServerless"}]}
 BASIC = {"namespaceName": "basic-x", "sku": {"name": "Basic"}, "kafkaEnabled": None}
@@ -22,6 +22,27 @@ def subnet(azure):
     [
         ("secret", {"properties.value": ""}, "value", "it is needed, with 25600 bytes at most"),
         ("secret", {"properties.value": "x" * 25601}, "value", "it is needed, with 25600 bytes at most"),
+        ("deployment", {"properties.mode": "Complete"}, "mode", "would delete all else in the group"),
+        (
+            "deployment",
+            {f"{DEPLOYED}.type": "Microsoft.Web/sites"},
+            "template",
+            "deploys Microsoft.KeyVault/vaults/sec",
+        ),
+        (
+            "deployment",
+            {f"{DEPLOYED}.name": "store-key"},
+            "template",
+            "not Microsoft.KeyVault/vaults/secrets 'store-key'",
+        ),
+        ("deployment", {f"{DEPLOYED}.name": "no/store-key"}, "template", "the vault 'no' was not found"),
+        ("deployment", {f"{DEPLOYED}.properties.value": "in plain"}, "template", "a value in plain would be seen"),
+        (
+            "deployment",
+            {f"{DEPLOYED}.properties.value": "[listKeys('/no', '2024-11-15').primaryMasterKey]"},
+            "template",
+            "/no .*not found",
+        ),
         ("store", {"locations": []}, "locations", "there must be some"),
         ("store", {"locations[0].failoverPriority": 1}, "locations", "priorities from 0, each its own"),
         ("store", SERVERLESS | {"locations": TWO}, "locations", "a serverless account has one region only"),
@@ -132,14 +153,39 @@ def test_the_tier_basic_has_one_consumer_group(azure):
             azure.put(now, "consumers", moved)
 
 
-def test_an_account_tells_its_keys_to_who_asks_and_each_has_its_own(azure):
+def test_each_account_has_keys_of_its_own(azure):
     with azure.undone() as now:
-        place = {"accountName": "store-x", "resourceGroupName": "rg"}
-        keys = azure.provider.invoke(now, "azure-native:cosmosdb:listDatabaseAccountKeys", place)
-        assert set(keys) == set(azure_cosmos.KEYS)
-        assert len(set(keys.values())) == 4
+        keys = azure_cosmos.account_keys(now.get(azure.id("store").lower()))
         other = azure_cosmos.account_keys(azure.put(now, "store", {"accountName": "other"}))
-        assert not set(keys.values()) & set(other.values())
+    assert set(keys) == set(azure_cosmos.KEYS)
+    assert len({*keys.values(), *other.values()}) == 8
+
+
+def test_a_deployment_puts_the_key_into_the_vault_and_says_nothing_of_it(azure):
+    with azure.undone() as now:
+        azure.delete(now, "deployment")
+        azure.delete(now, "secret")
+        key = azure_cosmos.account_keys(now.get(azure.id("store").lower()))["primaryMasterKey"]
+        made = azure.put(now, "deployment")
+        secret = now.get(azure.id("secret").lower())
+        assert secret.inputs["properties"]["value"] == key
+        assert secret.parent == azure.id("vault").lower()
+        assert made.outputs["properties"]["outputResources"] == [{"id": azure.id("secret")}]
+        assert key not in str(made.outputs) + str(secret.outputs)
+        azure.delete(now, "deployment")
+        assert now.get(secret.key) == secret  # what it made stays
+        azure.delete(now, "vault")
+        assert now.get(secret.key) is None
+
+
+@pytest.mark.parametrize("key", ["primaryMasterKey", "noKey"])
+def test_a_deployment_takes_keys_that_there_are(azure, key):
+    value = f"[listKeys('{azure.id('store')}', '2024-11-15').{key}]"
+    if key == "noKey":
+        azure.refuses("deployment", {f"{DEPLOYED}.properties.value": value}, "noKey", "doesn't exist")
+    else:
+        with azure.undone() as now:
+            azure.put(now, "deployment", {f"{DEPLOYED}.properties.value": value})
 
 
 def test_the_value_of_a_secret_goes_in_and_never_comes_out(azure):
@@ -165,5 +211,4 @@ def test_endpoints_of_an_account_are_those_of_cassandra(azure):
     with azure.undone() as now:
         store, events = (now.get(azure.id(name).lower()).outputs for name in ("store", "events"))
     assert store["documentEndpoint"] == "https://store-x.documents.azure.com:443/"
-    assert len(store["instanceId"]) == 36
     assert events["serviceBusEndpoint"] == "https://events-x.servicebus.windows.net:443/"
