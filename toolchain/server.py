@@ -87,8 +87,8 @@ def _bind(ports: list[int]) -> list[int]:
 
 def _standing(server: Server) -> int | None:
     """The port of the server where one runs already; one that a dead keeper left behind is ended."""
-    if _kept(server):
-        return _wait(server, lambda: _kept(server))
+    if _kept(server) and (port := _wait(server, lambda: _kept(server))):
+        return port
     if state := _state(server):
         for how in (signal.SIGTERM, signal.SIGKILL):
             if _is_of(server, state["pid"]):
@@ -112,11 +112,14 @@ def _start(server: Server) -> int:
         stderr=subprocess.DEVNULL,
         start_new_session=True,  # an interrupt from the keyboard is for its users
     )
-    return _wait(server, lambda: keeper.poll() is None)
+    port = _wait(server, lambda: keeper.poll() is None)
+    if port is None:
+        raise UserError(f"{server.name} ended while it started: {_last_words(log)}")
+    return port
 
 
-def _wait(server: Server, alive: Callable[[], bool]) -> int:
-    """The port once the server answers. Raises UserError where it ends or takes too long."""
+def _wait(server: Server, alive: Callable[[], bool]) -> int | None:
+    """The port once the server answers; None where its keeper ends before. Raises UserError where it takes too long."""
 
     def ready() -> bool:
         state = _state(server)
@@ -126,8 +129,10 @@ def _wait(server: Server, alive: Callable[[], bool]) -> int:
     state = _state(server)
     if state and server.answers(state["port"]):
         return state["port"]
-    how = f"did not answer within {START_SECONDS} seconds" if alive() else "ended while it started"
-    raise UserError(f"{server.name} {how}: {_last_words(server.folder / 'server.log')}")
+    if alive():
+        said = _last_words(server.folder / "server.log")
+        raise UserError(f"{server.name} did not answer within {START_SECONDS} seconds: {said}")
+    return None
 
 
 def _leave(server: Server, users: object) -> None:

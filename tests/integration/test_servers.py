@@ -128,6 +128,15 @@ def test_a_killed_keeper_takes_the_server_with_it(folder):
         assert eventually(lambda: gone(number))
 
 
+def test_where_the_server_ended_by_itself_and_its_keeper_is_about_to_a_new_one_is_started(folder, monkeypatch):
+    kept = iter([True, True])  # seen still, and still while it is waited for
+    really = server._kept
+    monkeypatch.setattr(server, "_kept", lambda one: next(kept, None) or really(one))
+    with server.running(declared(folder)) as port:
+        assert answers(port)
+    assert next(kept, "none") == "none"
+
+
 def test_a_server_that_a_dead_keeper_left_is_replaced_and_a_strangers_process_is_not_touched(folder):
     folder.mkdir()
     plan = declared(folder).prepare()
