@@ -236,14 +236,14 @@ class _Stamps:
         whole = int(second)
         if whole != self.second:
             moment = self.start + timedelta(seconds=whole)
-            self.second, self.bsd = whole, f"{moment:%b} {moment.day:2} {moment:%H:%M:%S}"
+            self.second, self.bsd = whole, moment.ctime()[4:19]
             self.iso.clear()
         if not host.iso:
             return self.bsd
         if host.offset not in self.iso:
             moment = self.start + timedelta(seconds=whole, minutes=host.offset)
             sign, (hours, minutes) = "-" if host.offset < 0 else "+", divmod(abs(host.offset), 60)
-            self.iso[host.offset] = f"{moment:%Y-%m-%dT%H:%M:%S}", f"{sign}{hours:02}:{minutes:02}"
+            self.iso[host.offset] = moment.isoformat(timespec="seconds"), f"{sign}{hours:02}:{minutes:02}"
         stamp, zone = self.iso[host.offset]
         return f"{stamp}.{int((second - whole) * 1_000_000):06}{zone}"
 

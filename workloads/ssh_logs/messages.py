@@ -11,7 +11,7 @@ import re
 import tomllib
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from itertools import groupby
 from pathlib import Path
 
@@ -62,7 +62,7 @@ class Message:
         """Fields that the entry itself tells."""
         return {name: value for name in ("method", "reason") if (value := getattr(self, name))}
 
-    @property
+    @cached_property
     def start(self) -> str:
         """What every message of the entry begins with: its constant text up to a placeholder or the end of a sentence.
 
@@ -96,10 +96,10 @@ def tree(entries: Iterable[Message], start: str = "") -> Fork | tuple[Message, .
     shared = _common(entry.start for entry in further)
     branches = []
     for _, group in groupby(sorted(further, key=lambda one: one.start), key=lambda one: one.start[: len(shared) + 1]):
-        members = list(group)
-        beginning = _common(entry.start for entry in members)
+        members = {entry.id: entry for entry in group}
+        beginning = _common(entry.start for entry in members.values())
         if beginning != shared:
-            fitting = (one for one in entries if one in members or shared.startswith(one.start))
+            fitting = (one for one in entries if one.id in members or shared.startswith(one.start))
             branches.append((beginning, tree(fitting, beginning)))
     if not branches:
         return entries
