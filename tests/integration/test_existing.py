@@ -16,8 +16,8 @@ pytestmark = pytest.mark.engine
 FIRST, SECOND = "dev", "staging"
 WORKLOADS = discover()
 SCHEDULED = [workload for workload in WORKLOADS if any(job.schedule for job in workload.jobs)]
-# What a stack declares of its own on existing infrastructure: linked services, pipelines, triggers; the wheel, jobs, the
-# notebook of tasks; and what runs in the cluster.
+# What a stack declares of its own on existing infrastructure: linked services, pipelines, triggers; the wheel, jobs,
+# the notebook of tasks; and what runs in the cluster.
 WORKING = {
     "azure-native:datafactory:LinkedService": 2,
     "azure-native:datafactory:Pipeline": len(WORKLOADS),
