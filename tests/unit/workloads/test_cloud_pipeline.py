@@ -225,16 +225,14 @@ def deliver_masters(place: Place, sample: Path) -> None:
         shutil.copy(file, place.landing)
 
 
-def stream(place: Place, monkeypatch, run_id: str = "stream") -> Counts:
+def stream(place: Place, run_id: str = "stream") -> Counts:
     """The speed layer, until it has taken everything that is there."""
     from workloads.lakehouse import streams
 
     run = streams.run
-    drained = lambda source, checkpoint, handle, every=None, lasting=0: run(source, checkpoint, handle)  # noqa: E731
-    monkeypatch.setattr(streams, "run", drained)
-    counts = place.run("speed", run_id=run_id, files_per_trigger=2)["speed"]
-    monkeypatch.undo()
-    return counts
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(streams, "run", lambda source, place, handle, every=None, lasting=0: run(source, place, handle))
+        return place.run("speed", run_id=run_id, files_per_trigger=2)["speed"]
 
 
 def view(place: Place) -> dict[str, pd.DataFrame]:
@@ -265,99 +263,65 @@ def assert_same(found: dict[str, pd.DataFrame], wanted: dict[str, pd.DataFrame])
                 assert list(map(plain, one[column])) == list(map(plain, other[column])), (name, column)
 
 
-def test_stream_and_batch_agree_however_the_events_come(new_place, sample: Path, of_sample, monkeypatch) -> None:
-    """A batch of a third; the rest by the stream, shuffled, late and doubled; then a batch of all."""
-    place = new_place()
-    deliveries = split(sample, place, 3, seed=1)
-    deliver_masters(place, sample)
-    deliver(place, deliveries[0])
-    place.run("bronze", "silver", "anomalies", "gold")
-
-    for number, files in enumerate(deliveries[1:]):
-        deliver(place, files)
-        stream(place, monkeypatch, run_id=f"stream-{number}")
-
-    assert_same(view(place), of_sample.marts)
-    counts = place.run("bronze", "silver", "anomalies", "gold", "validate", run_id="run-2")
-    lines = sum(len(file.read_bytes().splitlines()) for file in event_files(sample))
-    assert counts["bronze"].balanced
-    assert place.sql("SELECT count(*) FROM bronze.cloud_usage_arrivals") == [(lines,)] == [(of_sample.lines,)]
-    assert counts["silver"].records_out == len(of_sample.events)
-    assert_marts_are(place, of_sample.marts)
-    assert place.sql("SELECT max(version) FROM gold.cloud_usage_versions") == [(2,)]
-    (late,) = place.sql("SELECT count(*) FROM speed.late_events")
-    assert late[0] > 0
-    stream(place, monkeypatch, run_id="stream-2")
-    assert_same(view(place), of_sample.marts)
-    assert place.sql("SELECT count(*) FROM speed.org_daily_usage_by_service") == [(0,)]
-
-
-def test_what_was_set_aside_is_what_the_truth_says(new_place, sample: Path, of_sample) -> None:
-    place = new_place()
-    place.fill(sample)
-    first = place.run("bronze", "silver")
-
-    found = place.sql("SELECT rule, count(*) FROM quarantine.cloud_usage_records WHERE source = 'events' GROUP BY rule")
-    strangers = place.sql("SELECT count(*) FROM quarantine.cloud_usage_conformed")[0][0]
-    wanted = of_sample.quarantine["rule"].value_counts().to_dict()
-    assert dict(found) | ({"unknown_org": strangers} if strangers else {}) == wanted
-    assert first["bronze"].duplicates >= of_sample.duplicates
-
-    again = place.run("bronze", "silver", run_id="run-2")
-    assert again == first
-
-    # A file that is gone takes its events with it.
-    gone = event_files(place.landing)[0]
-    lines = len(gone.read_bytes().splitlines())
-    gone.unlink()
-    fewer = place.run("bronze", run_id="run-3")["bronze"]
-    assert fewer.balanced
-    assert first["bronze"].records_in - fewer.records_in == lines
-
-
 class Killed(Exception):  # noqa: N818 - no error: what a kill would leave
     """The process is gone, as far as its durable writes can tell."""
 
 
 @contextmanager
-def killed_at(number: int) -> Iterator[list[str]]:
-    """Ends whatever runs before or after its n-th durable write, of tables and files; gives what was announced."""
-    told: list[str] = []
+def killed_at(gate: str) -> Iterator[None]:
+    """Ends whatever runs when it announces that durable write (`before` or `after` and its name), once."""
     listening = True
 
     def hear(event: str, arguments: tuple) -> None:
-        if listening and event == "medallion.effect":
-            told.append(f"{arguments[0]} {arguments[2]}")
-            if len(told) == number:
-                raise Killed
+        nonlocal listening
+        if listening and event == "medallion.effect" and gate == f"{arguments[0]} {arguments[2]}":
+            listening = False
+            raise Killed
 
     sys.addaudithook(hear)
-    yield told
+    yield
     listening = False
 
 
-def test_a_stream_that_is_killed_at_any_write_takes_each_event_once(
-    new_place, sample: Path, of_sample, monkeypatch
-) -> None:
-    """Killed at the n-th gate, for each n in turn, each time with a file more; then it takes the rest."""
+@pytest.fixture(scope="module")
+def streamed(new_place, sample: Path, of_sample) -> Place:
+    """A batch of half of the sample's lines, shuffled; the rest by a stream that is killed twice, late and doubled."""
     place = new_place()
     deliver_masters(place, sample)
-    first, *others = [file for files in split(sample, place, 4, seed=2) for file in files]
-    deliver(place, [first])
+    first, rest = split(sample, place, 2, seed=1)
+    deliver(place, first)
     place.run("bronze", "silver", "anomalies", "gold")
-
-    reached = set()
-    for number, file in enumerate(others):
-        deliver(place, [file])
-        with killed_at(GATES_OF_REFRESH + 2 * number + 1) as told, pytest.raises(Killed):
-            stream(place, monkeypatch, run_id=f"killed-{number}")
-        monkeypatch.undo()
-        reached.add(told[-1])
-    stream(place, monkeypatch)
-
-    assert {"before bronze.cloud_usage_arrivals", "before bronze.cloud_usage_events"} <= reached
-    assert_same(view(place), of_sample.marts)
-    assert place.sql("SELECT count(*) FROM bronze.cloud_usage_arrivals") == [(of_sample.lines,)]
+    deliver(place, rest)
+    for number, gate in enumerate(("before bronze.cloud_usage_events", "before bronze.cloud_usage_files")):
+        with killed_at(gate), pytest.raises(Killed):
+            stream(place, run_id=f"killed-{number}")
+    stream(place)
+    return place
 
 
-GATES_OF_REFRESH = 8  # before and after each of the four speed marts, which the stream begins with
+def test_the_served_view_of_batch_and_stream_is_that_of_one_batch(streamed: Place, of_sample) -> None:
+    assert_same(view(streamed), of_sample.marts)
+    assert streamed.sql("SELECT count(*) FROM bronze.cloud_usage_arrivals") == [(of_sample.lines,)]
+    (late,) = streamed.sql("SELECT count(*) FROM speed.late_events")
+    assert late[0] > 0
+
+
+def test_the_next_batch_is_that_of_one_batch_and_loses_nothing(streamed: Place, sample: Path, of_sample) -> None:
+    counts = streamed.run("bronze", "silver", "anomalies", "gold", run_id="run-2")
+
+    assert counts["bronze"].balanced
+    assert counts["silver"].records_out == len(of_sample.events)
+    assert_marts_are(streamed, of_sample.marts)
+    assert streamed.sql("SELECT max(version) FROM gold.cloud_usage_versions") == [(2,)]
+    rules = "SELECT rule, count(*) FROM quarantine.cloud_usage_records WHERE source = 'events' GROUP BY rule"
+    strangers = streamed.sql("SELECT count(*) FROM quarantine.cloud_usage_conformed")[0][0]
+    found = dict(streamed.sql(rules)) | ({"unknown_org": strangers} if strangers else {})
+    assert found == of_sample.quarantine["rule"].value_counts().to_dict()
+
+    # A file that is gone takes its events with it.
+    gone = event_files(streamed.landing)[0]
+    lines = len(gone.read_bytes().splitlines())
+    gone.unlink()
+    fewer = streamed.run("bronze", run_id="run-3")["bronze"]
+    assert fewer.balanced
+    assert counts["bronze"].records_in - fewer.records_in == lines
