@@ -69,15 +69,15 @@ RULES: Mapping[str, Rule] = {
     "serving_store": Rule(
         "coscas",
         44,
-        r"[a-z0-9](-?[a-z0-9])*",
-        "lower-case letters, digits and single -, a letter or digit first and last",
+        r"[a-z0-9]([a-z0-9-]*[a-z0-9])?",
+        "lower-case letters, digits and -, a letter or digit first and last",
         3,
         is_global=True,
     ),
     "event_stream": Rule(
         "evhns",
         50,
-        r"[A-Za-z]([A-Za-z0-9-]*[A-Za-z0-9])",
+        r"[A-Za-z][A-Za-z0-9-]*[A-Za-z0-9]",
         "letters, digits and -, a letter first and a letter or digit last",
         6,
         is_global=True,

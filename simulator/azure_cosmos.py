@@ -146,7 +146,7 @@ KINDS = (
     Kind(
         ACCOUNT_TYPE,
         ACCOUNT,
-        naming={"accountName": r"(?=.{3,44}$)[a-z0-9]+(-[a-z0-9]+)*"},
+        naming={"accountName": r"(?=.{3,44}$)[a-z0-9][a-z0-9-]*[a-z0-9]"},
         replace=(*PLACE, "accountName", "kind", "createMode"),
         rules=_account,
         outputs=_account_outputs,

@@ -163,7 +163,7 @@ class Engine(mocks.Mocks):
     def of(self, kind: str) -> list[Declared]:
         """The resources (components aside) whose type ends in that kind, by name."""
         real = (r for r in self.resources if not r.type.startswith("medallion:"))
-        return sorted((r for r in real if r.type.split(":")[-1] == kind), key=lambda r: r.name)
+        return sorted((r for r in real if r.type.endswith(f":{kind}")), key=lambda r: r.name)
 
     def one(self, kind: str) -> Inputs:
         """The inputs of the only resource of a kind."""

@@ -14,7 +14,7 @@ from components.vm_sizes import AksError
 def pods(stacks):
     """Name → spec of every pod of the stack `prod`."""
     prod = stacks["prod"]
-    found = {r.inputs["metadata"]["name"]: r.inputs["spec"]["template"]["spec"] for r in prod.of("Deployment")}
+    found = {r.inputs["metadata"]["name"]: r.inputs["spec"]["template"]["spec"] for r in prod.of("apps/v1:Deployment")}
     job = prod.one("CronJob")
     return found | {job["metadata"]["name"]: job["spec"]["jobTemplate"]["spec"]["template"]["spec"]}
 
@@ -147,7 +147,7 @@ def test_services_select_their_pods_and_stay_inside(stacks):
         "pushgateway-service": (9091, "ClusterIP"),
     }
     labels = {r.inputs["spec"]["template"]["metadata"]["labels"]["app.kubernetes.io/name"] for r in
-              stacks["local"].of("Deployment")}  # fmt: skip
+              stacks["local"].of("apps/v1:Deployment")}  # fmt: skip
     assert {spec["selector"]["app.kubernetes.io/name"] for spec in services.values()} == labels
 
 

@@ -482,7 +482,7 @@ def test_free_types_are_counted_with_the_reason():
     group = "azure-native:resources:ResourceGroup"
     estimate = stack.price(Resources((resource(group, "a"), resource(group, "b"))), Usage())
     assert {type_: (count, free.why) for type_, (count, free) in estimate.free.items()} == {
-        group: (2, "groups, names, identities, roles and locks")
+        group: (2, "groups, names, identities, roles, locks and deployments")
     }
 
 

@@ -170,7 +170,7 @@ def test_bad_properties_are_refused_by_path(azure, name, path, value, message):
         ("maintenance", "configName", ["default", "aksManagedNodeOSUpgradeSchedule"], ["weekly"]),
         ("deployment", "deploymentName", ["a_b.(1)"], ["a b", "a" * 65]),
         ("secret", "secretName", ["a-B1", "a" * 127], ["a_b", "a.b", "a" * 128]),
-        ("store", "accountName", ["abc", "a-b-c", "a" * 44], ["ab", "Abc", "a--b", "-abc", "a" * 45]),
+        ("store", "accountName", ["abc", "a-b--c", "a" * 44], ["ab", "Abc", "-abc", "abc-", "a" * 45]),
         ("keyspace", "keyspaceName", ["cloud_usage", "A1"], ["1a", "a-b", "a" * 49]),
         ("table", "tableName", ["daily_speed"], ["_a", "a.b", "a" * 49]),
         ("events", "namespaceName", ["abcdef", "a-b-c-d"], ["abcde", "1bcdef", "abcde-", "a" * 51]),
