@@ -10,6 +10,9 @@ from hypothesis.configuration import set_hypothesis_home_dir
 
 from toolchain import jars, paths
 
+# Fixtures of what takes long, and the groups of tests that share it.
+SHARED = {"spark": "spark", "standing": "standing", "record": "program", "engine": "program", "sdk": "sdk", "pd": "pd"}
+
 gc.disable()  # until all tests are collected: what is loaded by then stays
 set_hypothesis_home_dir(paths.tools() / "caches" / "hypothesis")
 
@@ -46,7 +49,7 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator:
 
 @pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests that share what takes long to start, a session of Spark or a stack that is up, stay in one worker.
+    """Tests that share what takes long to start or to load stay in one worker: a stack that is up, Spark, SDKs.
 
     What remains goes to the workers file by file; xdist hands out the groups of most tests first.
     """

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 from unittest import mock
 
@@ -218,6 +219,22 @@ def stacks(record: Recorder) -> Mapping[str, Engine]:
 def changed(record: Recorder) -> Mapping[str, Engine]:
     """What stacks declare with the other settings of CHANGES, and where a deleted vault is to be had back."""
     return {stack: record(stack, recover_vault=True, **changes) for stack, changes in CHANGES.items()}
+
+
+@pytest.fixture(scope="session")
+def sdk() -> ModuleType:
+    """The SDK of Databricks' workspaces, which takes a second to load: only in one worker (tests/conftest.py)."""
+    import databricks.sdk
+
+    return databricks.sdk
+
+
+@pytest.fixture(scope="session")
+def pd() -> ModuleType:
+    """Pandas, likewise."""
+    import pandas
+
+    return pandas
 
 
 @pytest.fixture

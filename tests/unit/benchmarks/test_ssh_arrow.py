@@ -1,14 +1,13 @@
 """The program of Arrow's kernels that Spark is measured beside."""
 
-import pandas as pd
 import pyarrow as pa
-
-from benchmarks import ssh_arrow
 
 DAY = 86_400
 
 
-def test_windows_of_many_addresses_over_a_month_are_told_apart() -> None:
+def test_windows_of_many_addresses_over_a_month_are_told_apart(pd) -> None:
+    from benchmarks import ssh_arrow
+
     names = [f"10.0.{number // 256}.{number % 256}" for number in range(3_000)]
     address, told = ssh_arrow._codes(pa.array(names * 2))
     counts = dict.fromkeys(("events", "attempts", "failures", "successes"), 1)

@@ -5,8 +5,6 @@ import json
 from types import SimpleNamespace
 
 import pytest
-from databricks.sdk.errors import NotFound
-from databricks.sdk.service.jobs import Run, RunLifeCycleState, RunResultState, RunState, RunTask
 from rich.console import Console
 from typer.testing import CliRunner
 
@@ -96,7 +94,14 @@ def state(result):
 
 
 @pytest.fixture
-def connection():
+def state(jobs):
+    """The state of what has ended with a result."""
+    terminated = jobs.RunLifeCycleState.TERMINATED
+    return lambda result: jobs.RunState(terminated, result_state=jobs.RunResultState[result])
+
+
+@pytest.fixture
+def connection(sdk):
     metrics = [
         {"name": "medallion_task_records_in", "value": 2000},
         {"name": "medallion_task_records_out", "value": 1999},
@@ -114,7 +119,7 @@ def connection():
 
     def download(path):
         if path not in documents:
-            raise NotFound(path)
+            raise sdk.errors.NotFound(path)
         return SimpleNamespace(contents=io.BytesIO(json.dumps(documents[path]).encode()))
 
     files = SimpleNamespace(download=download)
@@ -123,13 +128,13 @@ def connection():
     )
 
 
-def test_the_report_takes_the_last_attempt_and_invents_no_figure(connection):
+def test_the_report_takes_the_last_attempt_and_invents_no_figure(connection, jobs, state):
     tasks = [
-        RunTask(task_key="silver", state=state(RunResultState.UPSTREAM_FAILED)),
-        RunTask(task_key="bronze", state=state(RunResultState.FAILED), attempt_number=0),
-        RunTask(task_key="bronze", state=state(RunResultState.SUCCESS), attempt_number=1),
+        jobs.RunTask(task_key="silver", state=state("UPSTREAM_FAILED")),
+        jobs.RunTask(task_key="bronze", state=state("FAILED"), attempt_number=0),
+        jobs.RunTask(task_key="bronze", state=state("SUCCESS"), attempt_number=1),
     ]
-    run = Run(run_id=9, state=state(RunResultState.FAILED), tasks=tasks)
+    run = jobs.Run(run_id=9, state=state("FAILED"), tasks=tasks)
     result = report.collect(connection, spec.find("ssh-logs"), run)
     assert result["state"] == "FAILED"
     assert [(task["task"], task["state"], task["in"], task["out"], task["seconds"]) for task in result["tasks"]] == [
@@ -157,7 +162,7 @@ def test_leftovers_are_listed_with_their_template_or_without_where_it_is_withhel
     assert rows == [["unknown-1", "yes", "1,200", "[x]", "<*>"], ["unknown-2", "no", "3", "–"]]
 
 
-def test_only_a_run_without_a_failed_task_has_succeeded():
-    assert succeeded(Run(state=state(RunResultState.SUCCESS)))
-    assert not succeeded(Run(state=state(RunResultState.SUCCESS_WITH_FAILURES)))
-    assert not succeeded(Run(state=RunState(life_cycle_state=RunLifeCycleState.INTERNAL_ERROR)))
+def test_only_a_run_without_a_failed_task_has_succeeded(jobs, state):
+    assert succeeded(jobs.Run(state=state("SUCCESS")))
+    assert not succeeded(jobs.Run(state=state("SUCCESS_WITH_FAILURES")))
+    assert not succeeded(jobs.Run(state=jobs.RunState(jobs.RunLifeCycleState.INTERNAL_ERROR)))

@@ -4,7 +4,6 @@ import io
 from types import SimpleNamespace
 
 import pytest
-from databricks.sdk.errors import NotFound
 
 from medallion.upload import SPACE_AT_LEAST, Source, collect, require_space, transfer
 from toolchain.errors import UserError
@@ -15,15 +14,15 @@ TARGET = "/Volumes/medallion_local/bronze/files/raw_logs"
 class Files:
     """The Files API over a dictionary of contents by path; `calls` are those that change something."""
 
-    def __init__(self, contents):
-        self.contents, self.calls, self.folders = dict(contents), [], set()
+    def __init__(self, contents, not_found):
+        self.contents, self.calls, self.folders, self.not_found = dict(contents), [], set(), not_found
 
     def list_directory_contents(self, folder):
         below = {
             path.removeprefix(f"{folder}/"): data for path, data in self.contents.items() if path.startswith(folder)
         }
         if not below:
-            raise NotFound("no such directory")
+            raise self.not_found("no such directory")
         seen = set()
         for path, data in below.items():
             name, _, rest = path.partition("/")
@@ -39,7 +38,7 @@ class Files:
 
     def upload(self, path, stream, overwrite):
         if path.rpartition("/")[0] not in self.folders:
-            raise NotFound(f"the directory of {path} is not found")
+            raise self.not_found(f"the directory of {path} is not found")
         self.calls.append(("upload", path))
         self.contents[path] = stream.read()
 
@@ -54,8 +53,15 @@ def sources(folder, **contents):
     return collect(folder)
 
 
-def client(**contents):
-    return SimpleNamespace(files=Files({f"{TARGET}/{name}": data for name, data in contents.items()}))
+@pytest.fixture
+def client(sdk):
+    """Makes a client of a workspace whose folder holds these files."""
+
+    def make(**contents):
+        named = {f"{TARGET}/{name}": data for name, data in contents.items()}
+        return SimpleNamespace(files=Files(named, sdk.errors.NotFound))
+
+    return make
 
 
 def test_a_folder_is_read_with_its_subfolders_and_without_hidden_files(tmp_path):
@@ -84,21 +90,21 @@ def test_a_full_disk_is_said_before_anything_is_uploaded(tmp_path, monkeypatch):
         require_space(10)
 
 
-def test_equal_files_are_left_alone_and_new_ones_added(tmp_path):
+def test_equal_files_are_left_alone_and_new_ones_added(tmp_path, client):
     target = client(**{"a.log": b"one"})
     result = transfer(target, sources(tmp_path, **{"a.log": b"one", "b.log": b"two"}), TARGET, replace=False)
     assert result == {"uploaded": ["b.log"], "unchanged": ["a.log"], "removed": []}
     assert target.files.calls == [("upload", f"{TARGET}/b.log")]
 
 
-def test_another_content_under_the_same_name_is_refused_before_anything_changes(tmp_path):
+def test_another_content_under_the_same_name_is_refused_before_anything_changes(tmp_path, client):
     target = client(**{"b.log": b"old"})
     with pytest.raises(UserError, match=r"raw_logs/b\.log is there with other content"):
         transfer(target, sources(tmp_path, **{"a.log": b"one", "b.log": b"new"}), TARGET, replace=False)
     assert target.files.calls == []
 
 
-def test_replacing_removes_what_is_not_uploaded_now_after_the_new_files_are_there(tmp_path):
+def test_replacing_removes_what_is_not_uploaded_now_after_the_new_files_are_there(tmp_path, client):
     target = client(**{"old.log": b"old", "sub/older.log": b"older", "b.log": b"bad"})
     result = transfer(target, sources(tmp_path, **{"b.log": b"new"}), TARGET, replace=True)
     assert result == {"uploaded": ["b.log"], "unchanged": [], "removed": ["old.log", "sub/older.log"]}

@@ -7,19 +7,23 @@ import time
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
 import pytest
-from databricks.sdk import WorkspaceClient
-from databricks.sdk.service.jobs import Run, RunOutput, RunTask
 
 from simulator.jobs_api import Workspace
 from simulator.state import Resource, cloud
+
+if TYPE_CHECKING:
+    from databricks.sdk import WorkspaceClient
+    from databricks.sdk.service.jobs import Run, RunOutput, RunTask
 
 WHEEL = "/Volumes/cat/models/files/wheels/acme_tasks-1.0-py3-none-any.whl"
 TASKS = """
 import os, signal, sys, time
 from pathlib import Path
+from types import ModuleType
 
 def main(argv=None):
     marks, command, *rest = argv
@@ -168,8 +172,8 @@ class Home:
         staticmethod, (task, ended, appears, latest, results, output, write_wheel)
     )
 
-    def __init__(self, path: Path):
-        self.path, self.marks = path / "home", path / "marks"
+    def __init__(self, path: Path, sdk: ModuleType):
+        self.path, self.marks, self.sdk = path / "home", path / "marks", sdk
         self.marks.mkdir()
         support = path / "support"
         support.mkdir()
@@ -207,7 +211,7 @@ class Home:
         """Serve the workspace and connect to it, as one `medallion` command does."""
         workspace = Workspace(session="no_spark:Session", environment=self.environment)
         self.open.append(workspace)
-        return WorkspaceClient(host=workspace.start(self.path), token="simulated")
+        return self.sdk.WorkspaceClient(host=workspace.start(self.path), token="simulated")
 
     def order(self) -> list[str]:
         """What tasks did, in the order in which they began."""
@@ -216,10 +220,10 @@ class Home:
 
 
 @pytest.fixture
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Home]:
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sdk: ModuleType) -> Iterator[Home]:
     """A home whose sessions end with the test."""
     monkeypatch.setattr("simulator.execution.GRACE_SECONDS", 0.2)
-    made = Home(tmp_path)
+    made = Home(tmp_path, sdk)
     yield made
     for workspace in made.open:
         workspace.stop()

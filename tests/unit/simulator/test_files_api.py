@@ -7,12 +7,14 @@ import io
 import os
 import socket
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import pytest
 import requests
-from databricks.sdk import WorkspaceClient
-from databricks.sdk.errors import AlreadyExists, BadRequest, InvalidParameterValue, NotFound
+
+if TYPE_CHECKING:
+    from databricks.sdk import WorkspaceClient
 
 LANDING = "/Volumes/cat/landing/files"
 
@@ -52,7 +54,7 @@ def test_a_stream_of_unknown_length(client, landing):
     assert (landing / "piped").read_bytes() == b"x" * 1000
 
 
-def test_a_large_file_goes_up_in_parts_and_comes_down_in_ranges(home, landing, tmp_path):
+def test_a_large_file_goes_up_in_parts_and_comes_down_in_ranges(home, landing, tmp_path, sdk):
     client = home.session()
     client.files._config.files_ext_multipart_upload_min_stream_size = 1 << 20
     client.files._config.files_ext_parallel_download_min_file_size = 1 << 20
@@ -66,34 +68,34 @@ def test_a_large_file_goes_up_in_parts_and_comes_down_in_ranges(home, landing, t
     assert (landing / "other").read_bytes() == content[::-1]
     client.files.download_to(f"{LANDING}/large", str(tmp_path / "down"), use_parallel=True)
     assert (tmp_path / "down").read_bytes() == content
-    with pytest.raises(AlreadyExists):
+    with pytest.raises(sdk.errors.AlreadyExists):
         client.files.upload(f"{LANDING}/large", io.BytesIO(content), overwrite=False, part_size=1 << 20)
     assert list((home.path / "uploads").iterdir()) == []
 
 
-def test_a_file_that_is_there(client):
+def test_a_file_that_is_there(client, sdk):
     client.files.upload(f"{LANDING}/a", io.BytesIO(b"1"))
     client.files.upload(f"{LANDING}/a", io.BytesIO(b"2"))
     assert read(client, f"{LANDING}/a") == b"2"
-    with pytest.raises(AlreadyExists, match=f"The file {LANDING}/a being created already exists"):
+    with pytest.raises(sdk.errors.AlreadyExists, match=f"The file {LANDING}/a being created already exists"):
         client.files.upload(f"{LANDING}/a", io.BytesIO(b"3"), overwrite=False)
     assert read(client, f"{LANDING}/a") == b"2"
 
 
-def test_what_is_not_there(client):
-    with pytest.raises(NotFound, match=f"The file {LANDING}/a being accessed is not found"):
+def test_what_is_not_there(client, sdk):
+    with pytest.raises(sdk.errors.NotFound, match=f"The file {LANDING}/a being accessed is not found"):
         client.files.download(f"{LANDING}/a")
-    with pytest.raises(NotFound):
+    with pytest.raises(sdk.errors.NotFound):
         client.files.get_metadata(f"{LANDING}/a")
-    with pytest.raises(NotFound, match=f"The file {LANDING}/a being accessed is not found"):
+    with pytest.raises(sdk.errors.NotFound, match=f"The file {LANDING}/a being accessed is not found"):
         client.files.delete(f"{LANDING}/a")
-    with pytest.raises(NotFound, match=f"The directory {LANDING}/d being accessed is not found"):
+    with pytest.raises(sdk.errors.NotFound, match=f"The directory {LANDING}/d being accessed is not found"):
         list(client.files.list_directory_contents(f"{LANDING}/d"))
-    with pytest.raises(NotFound):
+    with pytest.raises(sdk.errors.NotFound):
         client.files.get_directory_metadata(f"{LANDING}/d")
-    with pytest.raises(NotFound, match=f"The directory {LANDING}/d of the file being created is not found"):
+    with pytest.raises(sdk.errors.NotFound, match=f"The directory {LANDING}/d of the file being created is not found"):
         client.files.upload(f"{LANDING}/d/a", io.BytesIO(b"1"))
-    with pytest.raises(NotFound, match=r"Volume 'cat\.gold\.files' does not exist"):
+    with pytest.raises(sdk.errors.NotFound, match=r"Volume 'cat\.gold\.files' does not exist"):
         client.files.upload("/Volumes/cat/gold/files/a", io.BytesIO(b"1"))
 
 
@@ -113,20 +115,20 @@ def test_paths_that_are_none_are_refused(home, client, path):
     assert b"INVALID_PARAMETER_VALUE" in answer
 
 
-def test_an_encoded_way_out_and_a_link_out_are_refused(client, landing, tmp_path):
+def test_an_encoded_way_out_and_a_link_out_are_refused(client, landing, tmp_path, sdk):
     (tmp_path / "secret").write_text("secret")
     (landing / "link").symlink_to(tmp_path)
     headers = {"Authorization": "Bearer t"}
     url = f"{client.config.host}/api/2.0/fs/files{LANDING}/%2e%2e/%2e%2e/secret"
     assert requests.get(url, headers=headers, timeout=10).status_code == 400
-    with pytest.raises(InvalidParameterValue, match="it leads out of the volume"):
+    with pytest.raises(sdk.errors.InvalidParameterValue, match="it leads out of the volume"):
         client.files.download(f"{LANDING}/link/secret")
-    with pytest.raises(InvalidParameterValue, match="it leads out of the volume"):
+    with pytest.raises(sdk.errors.InvalidParameterValue, match="it leads out of the volume"):
         client.files.upload(f"{LANDING}/link/new", io.BytesIO(b"1"))
     assert not (tmp_path / "new").exists()
 
 
-def test_folders(client, landing):
+def test_folders(client, landing, sdk):
     client.files.create_directory(f"{LANDING}/x/y")
     client.files.create_directory(f"{LANDING}/x/y")
     client.files.get_directory_metadata(f"{LANDING}/x/y")
@@ -144,16 +146,16 @@ def test_folders(client, landing):
         "b.txt",
         "y",
     ]
-    with pytest.raises(BadRequest, match=f"The directory {LANDING}/x is not empty"):
+    with pytest.raises(sdk.errors.BadRequest, match=f"The directory {LANDING}/x is not empty"):
         client.files.delete_directory(f"{LANDING}/x")
     client.files.delete_directory(f"{LANDING}/x/y")
     client.files.delete(f"{LANDING}/x/a.txt")
     assert [path.name for path in (landing / "x").iterdir()] == ["b.txt"]
-    with pytest.raises(InvalidParameterValue, match="is a volume"):
+    with pytest.raises(sdk.errors.InvalidParameterValue, match="is a volume"):
         client.files.delete_directory(LANDING)
-    with pytest.raises(AlreadyExists):
+    with pytest.raises(sdk.errors.AlreadyExists):
         client.files.create_directory(f"{LANDING}/x/b.txt")
-    with pytest.raises(AlreadyExists, match="is a directory"):
+    with pytest.raises(sdk.errors.AlreadyExists, match="is a directory"):
         client.files.upload(f"{LANDING}/x", io.BytesIO(b"1"))
 
 

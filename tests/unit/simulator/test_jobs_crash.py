@@ -11,8 +11,6 @@ import sys
 from pathlib import Path
 
 import pytest
-from databricks.sdk import WorkspaceClient
-from databricks.sdk.errors import ResourceConflict
 
 INTERRUPTED = "interrupted: the process that held the run ended; repair the run to go on"
 SESSION = """
@@ -73,7 +71,7 @@ def test_a_stopped_session_leaves_a_run_that_can_be_repaired(home):
     assert home.results(home.ended(second, run_id)) == {"a": "SUCCESS", "b": "SUCCESS", "c": "SUCCESS"}
 
 
-def test_a_killed_session_takes_its_driver_along_and_the_run_can_be_repaired(home, project_root: Path):
+def test_a_killed_session_takes_its_driver_along_and_the_run_can_be_repaired(home, sdk, project_root: Path):
     environment = json.dumps({"PATH": os.environ["PATH"], "PYTHONPATH": home.environment["PYTHONPATH"]})
     command = [sys.executable, "-c", SESSION, str(home.path), environment]
     child = subprocess.Popen(
@@ -84,7 +82,7 @@ def test_a_killed_session_takes_its_driver_along_and_the_run_can_be_repaired(hom
         env=dict(os.environ) | {"PYTHONPATH": str(project_root)},
     )
     try:
-        client = WorkspaceClient(host=child.stdout.readline().strip(), token="simulated")
+        client = sdk.WorkspaceClient(host=child.stdout.readline().strip(), token="simulated")
         home.deploy(home.task("a", "hold"), home.task("b", after=("a",)))
         os.mkfifo(home.marks / "pipe")
         run_id = client.jobs.run_now(7).run_id
@@ -108,7 +106,7 @@ def test_a_killed_session_takes_its_driver_along_and_the_run_can_be_repaired(hom
     assert after.start_time == before.start_time
 
 
-def test_one_session_at_a_time_carries_out_runs(home):
+def test_one_session_at_a_time_carries_out_runs(home, sdk):
     home.deploy(home.task("a", "wait", "a"))
     first = home.session()
     run_id = first.jobs.run_now(7).run_id
@@ -116,9 +114,9 @@ def test_one_session_at_a_time_carries_out_runs(home):
     second = home.session()
     assert second.jobs.get_run(run_id).state.life_cycle_state.value == "RUNNING"  # no orphan
     message = f"run {run_id} of acme is in progress in another session \\(process {os.getpid()}\\)"
-    with pytest.raises(ResourceConflict, match=message):
+    with pytest.raises(sdk.errors.ResourceConflict, match=message):
         second.jobs.run_now(7)
-    with pytest.raises(ResourceConflict, match=message):
+    with pytest.raises(sdk.errors.ResourceConflict, match=message):
         second.jobs.cancel_run(run_id)
     (home.marks / "a-ends").touch()
     home.ended(first, run_id)

@@ -7,7 +7,6 @@ import json
 from pathlib import Path
 
 import pytest
-from databricks.sdk.errors import InvalidParameterValue, InvalidState, NotFound, OperationFailed
 
 FAILED = "Workload failed, see run output for details"
 
@@ -85,19 +84,21 @@ def test_parameters_and_references_reach_the_task(home, client):
     assert {p.name: (p.default, p.value) for p in run.job_parameters}["year"] == ("2024", "2026")
 
 
-def test_what_cannot_be_started_is_refused(home, client):
+def test_what_cannot_be_started_is_refused(home, client, sdk):
     home.deploy(home.task("a"))
-    with pytest.raises(InvalidParameterValue, match=r"Job 8 does not exist\."):
+    with pytest.raises(sdk.errors.InvalidParameterValue, match=r"Job 8 does not exist\."):
         client.jobs.run_now(8)
-    with pytest.raises(InvalidParameterValue, match=r"Job 'acme' has no parameter 'yaer'; its parameters: marks\."):
+    with pytest.raises(
+        sdk.errors.InvalidParameterValue, match=r"Job 'acme' has no parameter 'yaer'; its parameters: marks\."
+    ):
         client.jobs.run_now(7, job_parameters={"yaer": "1"})
-    with pytest.raises(InvalidParameterValue, match=r"Job 'acme' has no task 'z'\."):
+    with pytest.raises(sdk.errors.InvalidParameterValue, match=r"Job 'acme' has no task 'z'\."):
         client.jobs.run_now(7, only=["z"])
-    with pytest.raises(InvalidParameterValue, match="at most 64 characters"):
+    with pytest.raises(sdk.errors.InvalidParameterValue, match="at most 64 characters"):
         client.jobs.run_now(7, idempotency_token="x" * 65)
-    with pytest.raises(NotFound, match=r"Run 99 does not exist\."):
+    with pytest.raises(sdk.errors.NotFound, match=r"Run 99 does not exist\."):
         client.jobs.get_run(99)
-    with pytest.raises(NotFound, match=r"Job 8 does not exist\."):
+    with pytest.raises(sdk.errors.NotFound, match=r"Job 8 does not exist\."):
         client.jobs.get(8)
     assert list(client.jobs.list_runs()) == []
 
@@ -113,7 +114,7 @@ def test_jobs_are_found_by_name(home, client):
     assert settings.job_clusters[0].new_cluster.spark_env_vars["MEDALLION_CATALOG"] == "cat"
 
 
-def test_a_failure_is_one_line_with_its_trace_and_skips_what_follows(home, client):
+def test_a_failure_is_one_line_with_its_trace_and_skips_what_follows(home, client, sdk):
     home.deploy(home.task("a", "fail", "no such column"), home.task("b", after=("a",)), home.task("c", after=("b",)))
     started = client.jobs.run_now(7)
     run = home.ended(client, started.run_id)
@@ -134,9 +135,9 @@ def test_a_failure_is_one_line_with_its_trace_and_skips_what_follows(home, clien
     assert output.error_trace.startswith("Traceback (most recent call last)")
     assert output.error_trace.endswith("ValueError: no such column\n")
     assert output.metadata.job_run_id == started.run_id
-    with pytest.raises(OperationFailed, match="failed to reach TERMINATED or SKIPPED"):
+    with pytest.raises(sdk.errors.OperationFailed, match="failed to reach TERMINATED or SKIPPED"):
         started.result()
-    with pytest.raises(InvalidParameterValue, match="output of runs with multiple tasks is not supported"):
+    with pytest.raises(sdk.errors.InvalidParameterValue, match="output of runs with multiple tasks is not supported"):
         client.jobs.get_run_output(started.run_id)
 
 
@@ -310,29 +311,31 @@ def test_repair_runs_what_failed_again_with_the_time_of_the_run(home, client):
     assert repaired.task_run_ids == [run.tasks[3].run_id, run.tasks[4].run_id]
 
 
-def test_repair_of_named_tasks_and_of_a_repair(home, client):
+def test_repair_of_named_tasks_and_of_a_repair(home, client, sdk):
     home.deploy(home.task("a", "ok", "a"), home.task("b", "ok", "b", after=("a",)))
     run_id = client.jobs.run_now(7).run_id
     home.ended(client, run_id)
-    with pytest.raises(InvalidParameterValue, match=f"Run {run_id} has no failed tasks to repair"):
+    with pytest.raises(sdk.errors.InvalidParameterValue, match=f"Run {run_id} has no failed tasks to repair"):
         client.jobs.repair_run(run_id, rerun_all_failed_tasks=True)
-    with pytest.raises(InvalidParameterValue, match="has no task 'z'"):
+    with pytest.raises(sdk.errors.InvalidParameterValue, match="has no task 'z'"):
         client.jobs.repair_run(run_id, rerun_tasks=["z"])
-    with pytest.raises(InvalidParameterValue, match="one of rerun_tasks and rerun_all_failed_tasks"):
+    with pytest.raises(sdk.errors.InvalidParameterValue, match="one of rerun_tasks and rerun_all_failed_tasks"):
         client.jobs.repair_run(run_id)
     first = client.jobs.repair_run(run_id, rerun_tasks=["a"]).response.repair_id
     home.ended(client, run_id)
-    with pytest.raises(InvalidParameterValue, match=f"The latest repair of run {run_id} is {first}, not None"):
+    with pytest.raises(
+        sdk.errors.InvalidParameterValue, match=f"The latest repair of run {run_id} is {first}, not None"
+    ):
         client.jobs.repair_run(run_id, rerun_tasks=["a"])
     client.jobs.repair_run(run_id, rerun_tasks=["a"], rerun_dependent_tasks=True, latest_repair_id=first)
     home.ended(client, run_id)
     assert home.order() == ["ok a", "ok b", "ok a", "ok a", "ok b"]
 
 
-def test_an_active_run_is_not_repaired(home, client):
+def test_an_active_run_is_not_repaired(home, client, sdk):
     home.deploy(home.task("a", "wait", "a"))
     run_id = client.jobs.run_now(7).run_id
-    with pytest.raises(InvalidState, match=f"Run {run_id} is active: it can be repaired once it ended"):
+    with pytest.raises(sdk.errors.InvalidState, match=f"Run {run_id} is active: it can be repaired once it ended"):
         client.jobs.repair_run(run_id, rerun_all_failed_tasks=True)
     client.jobs.cancel_run_and_wait(run_id)
 

@@ -2,7 +2,6 @@
 
 import math
 
-import pandas as pd
 import pytest
 
 from workloads.ssh_logs import drift
@@ -20,7 +19,7 @@ def test_an_empty_bin_counts_as_a_small_share() -> None:
     assert drift.stability([0.5, 0.5], [1.0, 0.0]) == pytest.approx(expected)
 
 
-def test_bins_are_tenths_and_shared_values_make_one_of_several() -> None:
+def test_bins_are_tenths_and_shared_values_make_one_of_several(pd) -> None:
     kept = drift.profile(pd.DataFrame({"even": range(100), "mostly_zero": [0] * 85 + [7] * 15}))
     even, zero = kept["features"]["even"], kept["features"]["mostly_zero"]
     assert kept["rows"] == 100

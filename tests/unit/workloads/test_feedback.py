@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -28,7 +27,7 @@ def test_a_window_goes_before_its_address() -> None:
     assert said.is_attack("192.0.2.2", NOON) is None
 
 
-def test_labels_of_rows_as_pandas_has_them() -> None:
+def test_labels_of_rows_as_pandas_has_them(pd) -> None:
     rows = pd.DataFrame({"source_address": ["a", "b"], "window_start": pd.to_datetime(["2026-03-03 12:00"] * 2)})
     assert held("a,2026-03-03T12:09:59,attack,,").labels(rows) == [True, None]
 

@@ -6,9 +6,9 @@ import pickle
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 import pytest
 
 from workloads.lakehouse import tracking
@@ -16,11 +16,16 @@ from workloads.lakehouse.champions import UnfitError
 from workloads.lakehouse.tracking import Champion, Trained
 from workloads.ssh_logs import drift, feedback, holdout, score, train
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 START = datetime(2026, 3, 2)
 
 
 def usual_rows(number: int = 400) -> pd.DataFrame:
     """Windows of an ordinary life: some failures, now and then a mistyped name."""
+    import pandas as pd
+
     at = np.arange(number)
     rows = pd.DataFrame(0.0, index=at, columns=train.NAMES)
     rows["unscheduled_failures_day"] = (at % 4).astype(float)
@@ -39,7 +44,7 @@ def trained(rows: pd.DataFrame) -> Trained:
 
 
 @pytest.fixture(scope="module")
-def usual() -> Trained:
+def usual(pd) -> Trained:
     return trained(usual_rows())
 
 
