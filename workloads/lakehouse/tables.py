@@ -79,16 +79,16 @@ def exists(spark: SparkSession, lake: Lake, table: Table) -> bool:
 
 def ensure(spark: SparkSession, lake: Lake, table: Table) -> None:
     """Makes the table, empty, where it was never written."""
-    from delta.tables import DeltaTable
-
     if exists(spark, lake, table):
         return
+    columns = ", ".join(f"`{c.name}` {c.type} COMMENT {_literal(c.meaning)}" for c in table.columns)
+    parts = f" PARTITIONED BY ({', '.join(table.partitioned_by)})" if table.partitioned_by else ""
+    skipping = ",".join(table.skipping)
+    properties = f" TBLPROPERTIES ('delta.dataSkippingStatsColumns' = '{skipping}')" if skipping else ""
     with effect("table", table.name):
         _ensure_schema(spark, lake, table)
-        made = DeltaTable.createIfNotExists(spark).tableName(lake.table(table.name)).addColumns(schema(table))
-        if table.skipping:
-            made = made.property("delta.dataSkippingStatsColumns", ",".join(table.skipping))
-        made.partitionedBy(*table.partitioned_by).execute()
+        name = lake.table(table.name)
+        spark.sql(f"CREATE TABLE IF NOT EXISTS {name} ({columns}) USING DELTA{parts}{properties}")
 
 
 def current(spark: SparkSession, lake: Lake, table: Table) -> bool:

@@ -89,10 +89,6 @@ def test_how_long_to_stream_is_said_once_and_of_a_stream(options, said):
     assert said in str(done.exception)
 
 
-def state(result):
-    return RunState(life_cycle_state=RunLifeCycleState.TERMINATED, result_state=result)
-
-
 @pytest.fixture
 def state(jobs):
     """The state of what has ended with a result."""

@@ -125,9 +125,9 @@ def test_customers_keep_their_history_over_three_runs(bronze, spark) -> None:
     def delivered(*changes: tuple[str, str, date]) -> list[tuple]:
         rows = [{"org_id": org, "plan_tier": plan, "as_of": day} for org, plan, day in changes]
         frame = spark.createDataFrame(rows, "org_id STRING, plan_tier STRING, as_of DATE")
-        names = [column.name for column in MASTERS["customers"].columns if column.name not in frame.columns]
+        missing = [column for column in MASTERS["customers"].columns if column.name not in frame.columns]
         task.replace(
-            MASTERS["customers"], frame.selectExpr("*", *(f"CAST(NULL AS STRING) AS {name}" for name in names))
+            MASTERS["customers"], frame.selectExpr("*", *(f"CAST(NULL AS {c.type}) AS {c.name}" for c in missing))
         )
         silver._history(task, "customers", DIMENSION)
         return found(
