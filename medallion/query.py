@@ -23,7 +23,7 @@ from toolchain.errors import UserError
 from workloads import spec
 from workloads.lakehouse import serving
 from workloads.lakehouse.errors import TaskError
-from workloads.lakehouse.serving_store import KEY, URL, parse
+from workloads.lakehouse.serving_store import KEY, URL, disconnect, parse
 
 
 @dataclass(frozen=True)
@@ -57,6 +57,8 @@ def query(
             rows = serving.query(store, declared, question, values)
         except TaskError as error:
             raise UserError(str(error)) from None
+        finally:
+            disconnect()
     shown = [{column: as_json(value) for column, value in row.items()} for row in rows]
     document = {"query": question.name, "rows": shown}
     emit(document, json, lambda console: show(question, rows, console))

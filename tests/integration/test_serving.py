@@ -125,11 +125,12 @@ KEYSPACES = count()
 
 
 @pytest.fixture
-def store(port: int, monkeypatch) -> serving.Store:
+def store(port: int, monkeypatch) -> Iterator[serving.Store]:
     """A keyspace of its own, named by the environment."""
     url = f"cassandra://127.0.0.1:{port}/served_{next(KEYSPACES)}"
     monkeypatch.setenv(serving_store.URL, url)
-    return serving_store.parse(url)
+    yield serving_store.parse(url)
+    serving_store.disconnect()
 
 
 def task(spark, budget: int = 120) -> Any:

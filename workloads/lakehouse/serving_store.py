@@ -141,10 +141,22 @@ def _keyspace(name: str) -> str:
 # --- sessions --------------------------------------------------------------------------------------------------------
 
 
-@cache
+_sessions: dict[Store, Session] = {}
+
+
 def session(store: Store) -> Session:
     """The session of this process, kept once it stands. Raises what the driver raises where it does not connect."""
-    return connect(store)
+    if store not in _sessions:
+        _sessions[store] = connect(store)
+    return _sessions[store]
+
+
+def disconnect() -> None:
+    """Ends the sessions of this process, for those who end the store before they end themselves."""
+    for own in _sessions.values():
+        own.cluster.shutdown()
+    _sessions.clear()
+    prepared.cache_clear()
 
 
 def connect(store: Store) -> Session:
