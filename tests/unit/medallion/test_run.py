@@ -34,6 +34,11 @@ def test_a_parameter_is_given_once():
 USAGE = spec.find("cloud-usage")
 
 
+@pytest.fixture
+def jobs(sdk):
+    return sdk.service.jobs
+
+
 def test_a_task_is_run_in_its_job_and_a_stream_is_a_job():
     assert choose(USAGE, "batch", None, False).key == "batch"
     assert choose(USAGE, "batch", "gold", False).key == "batch"

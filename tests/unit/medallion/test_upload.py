@@ -112,7 +112,7 @@ def test_replacing_removes_what_is_not_uploaded_now_after_the_new_files_are_ther
     assert target.files.contents == {f"{TARGET}/b.log": b"new"}
 
 
-def test_a_folder_keeps_its_structure_and_replaces_another_of_other_structure(tmp_path):
+def test_a_folder_keeps_its_structure_and_replaces_another_of_other_structure(tmp_path, client):
     target = client(**{"events/a.jsonl": b"old", "events/z.jsonl": b"older", "users.csv": b"u"})
     (tmp_path / "events").mkdir()
     for name, data in {"events/a.jsonl": b"new", "events/b.jsonl": b"b", "users.csv": b"u"}.items():
@@ -131,7 +131,7 @@ def test_a_folder_keeps_its_structure_and_replaces_another_of_other_structure(tm
     }
 
 
-def test_the_first_upload_finds_no_folder(tmp_path):
+def test_the_first_upload_finds_no_folder(tmp_path, client):
     source = Source(tmp_path / "a.log", "a.log", 3)
     source.path.write_bytes(b"one")
     assert transfer(client(), [source], TARGET, replace=True)["uploaded"] == ["a.log"]
