@@ -13,7 +13,7 @@ from simulator.cluster import spark_conf
 from toolchain import class_data, jars, java
 
 # Java's options for sessions that end before thorough compilation would pay.
-SHORT = "-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=256m"
+SHORT = "-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=256m -XX:+UseSerialGC"
 JARS = [] if jars.missing() else jars.find()
 
 
