@@ -8,6 +8,7 @@ import pytest
 from benchmarks.kill_up import difference, outcome
 from simulator.faults import SLOW_SECONDS, schedule_fault
 from simulator.state import cloud
+from workloads.spec import discover
 
 pytestmark = pytest.mark.engine
 
@@ -175,8 +176,10 @@ def test_an_up_of_the_platform_says_what_failed_and_the_next_ends_in_the_same_st
         f" put right what it says above, {again}"
     )
     second = fresh.call("toolchain.stack", "up", "--stack", "local")
+    names = sorted(workload.job_name(job.key) for workload in discover() for job in workload.jobs)
+    jobs = ", ".join(f"databricks:index/job:Job job-{name}" for name in names)
     assert second.stderr.splitlines()[-1] == (
-        "error: stack local is not finished, for databricks:index/job:Job job-ssh-logs failed;"
+        f"error: stack local is not finished, for {jobs} failed;"
         f" the cloud had too many requests: wait some minutes, {again}"
     )
     assert "Traceback" not in first.stdout + first.stderr + second.stdout + second.stderr

@@ -18,6 +18,7 @@ CATALOG, SCHEMA = "databricks:index/catalog:Catalog", "databricks:index/schema:S
 VOLUME, FILE = "databricks:index/volume:Volume", "databricks:index/file:File"
 GRANTS, JOB = "databricks:index/grants:Grants", "databricks:index/job:Job"
 MODEL, PERMISSIONS = "databricks:index/registeredModel:RegisteredModel", "databricks:index/permissions:Permissions"
+SERVICE = "databricks:index/credential:Credential"
 SERVICE_PRINCIPAL = "databricks:index/servicePrincipal:ServicePrincipal"
 APPLICATION = "99999999-2222-3333-4444-555555555555"
 BASE = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/rg"
@@ -198,6 +199,12 @@ def test_a_role_taken_away_stops_uploads(volume, make, source):
     ("type_", "inputs", "message"),
     [
         (CREDENTIAL, {"name": "c", "azureManagedIdentity": {"accessConnectorId": "/no"}}, "'/no' could not be found"),
+        (
+            SERVICE,
+            {"name": "s", "purpose": "STORAGE"},
+            "purpose 'STORAGE': the simulated Databricks has SERVICE here only",
+        ),
+        (SERVICE, {"name": "s", "purpose": "SERVICE"}, "needs a credential with azureManagedIdentity"),
         (LOCATION, {"name": "l", "url": MODELS + "x", "credentialName": "cred"}, "overlaps with .* 'models'"),
         (
             LOCATION,
@@ -305,6 +312,18 @@ def test_a_model_is_granted_and_goes_with_its_versions(volume, make, delete):
     delete(model)
     with cloud() as now:
         assert now.find(MODEL) == now.find(GRANTS) == []
+
+
+def test_a_service_credential_is_granted_and_goes_with_its_grants(volume, make, delete):
+    service = make(SERVICE, name="events", purpose="SERVICE", azureManagedIdentity={"accessConnectorId": CONNECTOR})
+    assert (service.id, service.computed["fullName"]) == ("events", "events")
+    with pytest.raises(CloudError, match="SELECT is not applicable to this entity"):
+        make(GRANTS, credential="events", grants=[{"principal": "engineers", "privileges": ["SELECT"]}])
+    granted = make(GRANTS, credential="events", grants=[{"principal": "engineers", "privileges": ["ACCESS"]}])
+    assert granted.id == "credential/events"
+    delete(service)
+    with cloud() as now:
+        assert now.find(SERVICE) == now.find(GRANTS) == []
 
 
 def test_what_is_in_use_is_not_deleted(volume, make, delete, workspace):
