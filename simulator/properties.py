@@ -128,6 +128,7 @@ def fields(path: Path, name: str) -> dict[str, Property]:
     }
 
 
+@functools.cache
 def _module(token: str) -> tuple[Path, str]:
     package, module, name = token.split(":")
     spec = importlib.util.find_spec("pulumi_" + package.replace("-", "_"))
@@ -176,7 +177,7 @@ def _check_object(
 def _check(value: Any, annotation: ast.expr, module: Path, path: str) -> list[Problem]:
     if value is None or value == UNKNOWN or (isinstance(value, dict) and SIGNATURE in value):  # an asset, for one
         return []
-    choices = list(_alternatives(annotation))
+    choices = _alternatives(annotation)
     if isinstance(value, dict) and len(choices) > 1:
         constants = {choice: _constants(choice, module) for choice in choices}
         fitting = [c for c in choices if any(value.get(key) == known for key, known in constants[c].items())]
@@ -190,20 +191,23 @@ def _check(value: Any, annotation: ast.expr, module: Path, path: str) -> list[Pr
     fits = [problems for problems in found if problems is not None]
     if fits:
         return min(fits, key=len)
-    wanted = " or ".join(sorted({ast.unparse(choice).replace("_builtins.", "").strip("'") for choice in choices}))
+    wanted = " or ".join(sorted({_source(choice).replace("_builtins.", "").strip("'") for choice in choices}))
     return [(path, f"{value!r} is not of type {wanted}"[:300])]
 
 
-def _alternatives(annotation: ast.expr) -> Iterator[ast.expr]:
+_source = functools.cache(ast.unparse)  # an annotation is read again for each value that it is of
+
+
+@functools.cache
+def _alternatives(annotation: ast.expr) -> tuple[ast.expr, ...]:
     """Input[Optional[Union[A, B]]] → A, B."""
     if isinstance(annotation, ast.Subscript):
-        outer = ast.unparse(annotation.value).rpartition(".")[2]
+        outer = _source(annotation.value).rpartition(".")[2]
         if outer in ("Input", "Optional", "Union"):
             inner = annotation.slice
-            for choice in inner.elts if isinstance(inner, ast.Tuple) else [inner]:
-                yield from _alternatives(choice)
-            return
-    yield annotation
+            choices = inner.elts if isinstance(inner, ast.Tuple) else [inner]
+            return tuple(one for choice in choices for one in _alternatives(choice))
+    return (annotation,)
 
 
 def _class_name(annotation: ast.expr) -> str | None:
@@ -221,7 +225,7 @@ def _constants(annotation: ast.expr, module: Path) -> dict[str, str]:
 def _check_as(value: Any, annotation: ast.expr, module: Path, path: str) -> list[Problem] | None:
     """The problems of a value taken as one type, or None if it is of quite another."""
     if isinstance(annotation, ast.Subscript):
-        outer, inner = ast.unparse(annotation.value), annotation.slice
+        outer, inner = _source(annotation.value), annotation.slice
         if outer == "Sequence" and isinstance(value, list):
             return [p for index, item in enumerate(value) for p in _check(item, inner, module, f"{path}[{index}]")]
         if outer == "Mapping" and isinstance(value, dict) and isinstance(inner, ast.Tuple):
@@ -229,7 +233,7 @@ def _check_as(value: Any, annotation: ast.expr, module: Path, path: str) -> list
         return None
     name = _class_name(annotation)
     if name is None:
-        plain = ast.unparse(annotation).removeprefix("_builtins.")
+        plain = _source(annotation).removeprefix("_builtins.")
         if plain == "Any":
             return []
         fits = isinstance(value, PRIMITIVES.get(plain, ())) and (plain == "bool" or not isinstance(value, bool))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
@@ -219,6 +220,21 @@ def stacks(record: Recorder) -> Mapping[str, Engine]:
 def changed(record: Recorder) -> Mapping[str, Engine]:
     """What stacks declare with the other settings of CHANGES, and where a deleted vault is to be had back."""
     return {stack: record(stack, recover_vault=True, **changes) for stack, changes in CHANGES.items()}
+
+
+@contextmanager
+def _row(*values: Any) -> Iterator[None]:
+    try:
+        yield
+    except BaseException as error:
+        error.add_note(f"in the row {values!r}")
+        raise
+
+
+@pytest.fixture(scope="session")
+def row() -> Callable[..., AbstractContextManager[None]]:
+    """Names the row of a table in whatever fails with it: `with row(*values):`."""
+    return _row
 
 
 @pytest.fixture(scope="session")

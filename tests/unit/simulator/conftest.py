@@ -140,7 +140,7 @@ def ended(client: WorkspaceClient, run_id: int) -> Run:
         run = client.jobs.get_run(run_id, include_history=True)
         if run.state.life_cycle_state.value in ("TERMINATED", "INTERNAL_ERROR", "SKIPPED"):
             return run
-        time.sleep(0.02)
+        time.sleep(0.05)
 
 
 def appears(path: Path) -> None:

@@ -211,145 +211,144 @@ def test_names_of_secret_scopes(name, other):
     assert [path for path, _ in package.check(None, SECRET_SCOPE, {"name": name[:-1] + other})] == ["name"]
 
 
-@pytest.mark.parametrize(
-    ("type_", "inputs", "message"),
-    [
-        (
-            SECRET_SCOPE,
-            {"name": "s", "keyvaultMetadata": {**VAULT, "resourceId": VAULT_ID + "2"}},
-            "KeyVault 'https://kv.vault.azure.net/': Status code 404, "
-            "the Resource 'Microsoft.KeyVault/vaults/kv2' was not found",
-        ),
-        (SECRET_SCOPE, {"name": "s", "keyvaultMetadata": {**VAULT, "resourceId": BASE}}, "Status code 404"),
-        (
-            SECRET_SCOPE,
-            {"name": "s", "keyvaultMetadata": {**VAULT, "dnsName": "https://other.vault.azure.net/"}},
-            "keyvaultMetadata.dnsName: 'https://other.vault.azure.net/' is not the address of 'kv'",
-        ),
-        (SECRET_SCOPE, {"name": "s", "initialManagePrincipal": "admins"}, "one of [users], got admins"),
-        (SECRET_SCOPE, {"name": "Platform"}, "Scope Platform already exists!"),
-        (SECRET_SCOPE, {"name": "s", "keyvaultMetadata": {"resourceId": VAULT_ID}}, "keyvaultMetadata.dnsName"),
-        (SECRET_ACL, {"scope": "no", "principal": "engineers", "permission": "READ"}, "Scope no does not exist!"),
-        (
-            SECRET_ACL,
-            {"scope": "platform", "principal": "engineers", "permission": "CAN_READ"},
-            "expected permission to be one of [MANAGE, READ, WRITE], got CAN_READ",
-        ),
-        (
-            SECRET_ACL,
-            {"scope": "platform", "principal": STRANGER, "permission": "READ"},
-            f"Principal: ServicePrincipalName({STRANGER}) does not exist",
-        ),
-        (
-            SERVICE_PRINCIPAL,
-            {"applicationId": APPLICATION},
-            f"Service principal with application ID {APPLICATION} already exists.",
-        ),
-        (CLUSTER_POLICY, {"name": "jobs", "definition": "{}"}, "Cluster Policy with name `jobs` already exists"),
-        (CLUSTER_POLICY, {"name": "p"}, "needs a cluster policy with a definition"),
-        (CLUSTER_POLICY, {"name": "p", "definition": "{"}, "definition: not JSON: Expecting property name"),
-        (CLUSTER_POLICY, {"name": "p", "definition": "[]"}, "definition: malformed policy definition"),
-        (
-            CLUSTER_POLICY,
-            {"name": "p", "definition": '{"num_workers": {"value": 1}}'},
-            "missing property 'type' that is to contain type id "
-            '(through reference chain: ClusterPolicyDefinition["num_workers"])',
-        ),
-        (
-            CLUSTER_POLICY,
-            {"name": "p", "definition": '{"num_workers": {"type": "fix", "value": 1}}'},
-            "Could not resolve type id 'fix': known type ids = "
-            "[allowlist, blocklist, fixed, forbidden, range, regex, unlimited]",
-        ),
-        (CLUSTER_POLICY, {"name": "p", "definition": '{"a": {"type": "fixed"}}'}, "required property 'value'"),
-        (CLUSTER_POLICY, {"name": "p", "definition": '{"a": {"type": "regex"}}'}, "required property 'pattern'"),
-        (CLUSTER_POLICY, {"name": "p", "definition": '{"a": {"type": "allowlist"}}'}, "required property 'values'"),
-        (CLUSTER, {**SMALL, "policyId": "A661B01246000002"}, "Can't find a cluster policy with id: A661B01246000002."),
-        (CLUSTER, {**SMALL, "sparkVersion": "17.3"}, "Invalid spark version 17.3."),
-        (CLUSTER, {**SMALL, "dataSecurityMode": "SHARED"}, "expected data_security_mode to be one of [DATA_SECURITY_"),
-        (CLUSTER, {**SMALL, "autoterminationMinutes": 9}, "must be between 10 and 10000 minutes, not 9"),
-        (CLUSTER, {**SMALL, "autoterminationMinutes": 10001}, "must be between 10 and 10000 minutes, not 10001"),
-        (CLUSTER, {**SMALL, "numWorkers": 0}, "NumWorkers could be 0 only for SingleNode clusters."),
-        (CLUSTER, {**SMALL, "autoscale": {"maxWorkers": 2}}, "num_workers and autoscale cannot be set both"),
-        (
-            CLUSTER,
-            {"sparkVersion": SMALL["sparkVersion"], "autoscale": {"minWorkers": 3, "maxWorkers": 2}},
-            "min_workers 3 is greater than max_workers 2",
-        ),
-        (CLUSTER, {**SMALL, "autotermination": 9}, "autotermination: unknown property"),
-        (NOTEBOOK, {"path": "/n", "language": "PYTHON"}, "exactly one of source and contentBase64"),
-        (NOTEBOOK, {"path": "/n", "contentBase64": "eA=="}, "all of `content_base64,language` must be specified"),
-        (NOTEBOOK, {"path": "/n", "contentBase64": "x", "language": "PYTHON"}, "contentBase64: not Base64"),
-        (NOTEBOOK, {"path": "/n", "source": "/no/such.py"}, "source: '/no/such.py' cannot be read: No such file"),
-        (
-            NOTEBOOK,
-            {"path": "/n", "contentBase64": "eA==", "language": "JULIA"},
-            "expected language to be one of [PYTHON, R, SCALA, SQL], got JULIA",
-        ),
-        (JOB, {"runAs": {"servicePrincipalName": STRANGER}}, f"ServicePrincipalName({STRANGER}) does not exist"),
-        (
-            JOB,
-            {"tasks": [{"taskKey": "a", "notebookTask": {"notebookPath": "Shared/n"}}]},
-            "Invalid notebook_path: Shared/n. Only absolute paths are currently supported.",
-        ),
-        (
-            JOB,
-            {"tasks": [{"taskKey": "a", "notebookTask": {"notebookPath": "/Shared/n"}}]},
-            'Unable to access the notebook "/Shared/n". Either it does not exist',
-        ),
-        (JOB, {"tasks": [{"taskKey": "a", "existingClusterId": "0-0-0"}]}, "Cluster 0-0-0 does not exist"),
-        (
-            JOB,
-            {"jobClusters": [{"jobClusterKey": "main", "newCluster": {**SMALL, "policyId": "P"}}]},
-            "Cluster validation error: Can't find a cluster policy with id: P. (main)",
-        ),
-        (
-            JOB,
-            {"tasks": [{"taskKey": "a", "newCluster": {**SMALL, "numWorkers": 0}}]},
-            "Cluster validation error: NumWorkers could be 0 only",
-        ),
-        (JOB, {"emailNotifications": {"onFailure": ["a@example.com"]}}, "emailNotifications.onFailure: unknown"),
-        (JOB, {"queue": {}}, "queue.enabled: required property is missing"),
-        (JOB, {"maxConcurrentRuns": "1"}, "maxConcurrentRuns: '1' is not of type int"),
-    ],
-)
-def test_databricks_refuses(standing, type_, inputs, message):
-    named = {CLUSTER: {"clusterName": "c"}, JOB: {"name": "new"}}.get(type_, {})
-    with pytest.raises(CloudError) as refused:
-        standing.make(type_, **{**named, **inputs})
-    assert message in str(refused.value)
+REFUSED = [
+    (
+        SECRET_SCOPE,
+        {"name": "s", "keyvaultMetadata": {**VAULT, "resourceId": VAULT_ID + "2"}},
+        "KeyVault 'https://kv.vault.azure.net/': Status code 404, "
+        "the Resource 'Microsoft.KeyVault/vaults/kv2' was not found",
+    ),
+    (SECRET_SCOPE, {"name": "s", "keyvaultMetadata": {**VAULT, "resourceId": BASE}}, "Status code 404"),
+    (
+        SECRET_SCOPE,
+        {"name": "s", "keyvaultMetadata": {**VAULT, "dnsName": "https://other.vault.azure.net/"}},
+        "keyvaultMetadata.dnsName: 'https://other.vault.azure.net/' is not the address of 'kv'",
+    ),
+    (SECRET_SCOPE, {"name": "s", "initialManagePrincipal": "admins"}, "one of [users], got admins"),
+    (SECRET_SCOPE, {"name": "Platform"}, "Scope Platform already exists!"),
+    (SECRET_SCOPE, {"name": "s", "keyvaultMetadata": {"resourceId": VAULT_ID}}, "keyvaultMetadata.dnsName"),
+    (SECRET_ACL, {"scope": "no", "principal": "engineers", "permission": "READ"}, "Scope no does not exist!"),
+    (
+        SECRET_ACL,
+        {"scope": "platform", "principal": "engineers", "permission": "CAN_READ"},
+        "expected permission to be one of [MANAGE, READ, WRITE], got CAN_READ",
+    ),
+    (
+        SECRET_ACL,
+        {"scope": "platform", "principal": STRANGER, "permission": "READ"},
+        f"Principal: ServicePrincipalName({STRANGER}) does not exist",
+    ),
+    (
+        SERVICE_PRINCIPAL,
+        {"applicationId": APPLICATION},
+        f"Service principal with application ID {APPLICATION} already exists.",
+    ),
+    (CLUSTER_POLICY, {"name": "jobs", "definition": "{}"}, "Cluster Policy with name `jobs` already exists"),
+    (CLUSTER_POLICY, {"name": "p"}, "needs a cluster policy with a definition"),
+    (CLUSTER_POLICY, {"name": "p", "definition": "{"}, "definition: not JSON: Expecting property name"),
+    (CLUSTER_POLICY, {"name": "p", "definition": "[]"}, "definition: malformed policy definition"),
+    (
+        CLUSTER_POLICY,
+        {"name": "p", "definition": '{"num_workers": {"value": 1}}'},
+        "missing property 'type' that is to contain type id "
+        '(through reference chain: ClusterPolicyDefinition["num_workers"])',
+    ),
+    (
+        CLUSTER_POLICY,
+        {"name": "p", "definition": '{"num_workers": {"type": "fix", "value": 1}}'},
+        "Could not resolve type id 'fix': known type ids = "
+        "[allowlist, blocklist, fixed, forbidden, range, regex, unlimited]",
+    ),
+    (CLUSTER_POLICY, {"name": "p", "definition": '{"a": {"type": "fixed"}}'}, "required property 'value'"),
+    (CLUSTER_POLICY, {"name": "p", "definition": '{"a": {"type": "regex"}}'}, "required property 'pattern'"),
+    (CLUSTER_POLICY, {"name": "p", "definition": '{"a": {"type": "allowlist"}}'}, "required property 'values'"),
+    (CLUSTER, {**SMALL, "policyId": "A661B01246000002"}, "Can't find a cluster policy with id: A661B01246000002."),
+    (CLUSTER, {**SMALL, "sparkVersion": "17.3"}, "Invalid spark version 17.3."),
+    (CLUSTER, {**SMALL, "dataSecurityMode": "SHARED"}, "expected data_security_mode to be one of [DATA_SECURITY_"),
+    (CLUSTER, {**SMALL, "autoterminationMinutes": 9}, "must be between 10 and 10000 minutes, not 9"),
+    (CLUSTER, {**SMALL, "autoterminationMinutes": 10001}, "must be between 10 and 10000 minutes, not 10001"),
+    (CLUSTER, {**SMALL, "numWorkers": 0}, "NumWorkers could be 0 only for SingleNode clusters."),
+    (CLUSTER, {**SMALL, "autoscale": {"maxWorkers": 2}}, "num_workers and autoscale cannot be set both"),
+    (
+        CLUSTER,
+        {"sparkVersion": SMALL["sparkVersion"], "autoscale": {"minWorkers": 3, "maxWorkers": 2}},
+        "min_workers 3 is greater than max_workers 2",
+    ),
+    (CLUSTER, {**SMALL, "autotermination": 9}, "autotermination: unknown property"),
+    (NOTEBOOK, {"path": "/n", "language": "PYTHON"}, "exactly one of source and contentBase64"),
+    (NOTEBOOK, {"path": "/n", "contentBase64": "eA=="}, "all of `content_base64,language` must be specified"),
+    (NOTEBOOK, {"path": "/n", "contentBase64": "x", "language": "PYTHON"}, "contentBase64: not Base64"),
+    (NOTEBOOK, {"path": "/n", "source": "/no/such.py"}, "source: '/no/such.py' cannot be read: No such file"),
+    (
+        NOTEBOOK,
+        {"path": "/n", "contentBase64": "eA==", "language": "JULIA"},
+        "expected language to be one of [PYTHON, R, SCALA, SQL], got JULIA",
+    ),
+    (JOB, {"runAs": {"servicePrincipalName": STRANGER}}, f"ServicePrincipalName({STRANGER}) does not exist"),
+    (
+        JOB,
+        {"tasks": [{"taskKey": "a", "notebookTask": {"notebookPath": "Shared/n"}}]},
+        "Invalid notebook_path: Shared/n. Only absolute paths are currently supported.",
+    ),
+    (
+        JOB,
+        {"tasks": [{"taskKey": "a", "notebookTask": {"notebookPath": "/Shared/n"}}]},
+        'Unable to access the notebook "/Shared/n". Either it does not exist',
+    ),
+    (JOB, {"tasks": [{"taskKey": "a", "existingClusterId": "0-0-0"}]}, "Cluster 0-0-0 does not exist"),
+    (
+        JOB,
+        {"jobClusters": [{"jobClusterKey": "main", "newCluster": {**SMALL, "policyId": "P"}}]},
+        "Cluster validation error: Can't find a cluster policy with id: P. (main)",
+    ),
+    (
+        JOB,
+        {"tasks": [{"taskKey": "a", "newCluster": {**SMALL, "numWorkers": 0}}]},
+        "Cluster validation error: NumWorkers could be 0 only",
+    ),
+    (JOB, {"emailNotifications": {"onFailure": ["a@example.com"]}}, "emailNotifications.onFailure: unknown"),
+    (JOB, {"queue": {}}, "queue.enabled: required property is missing"),
+    (JOB, {"maxConcurrentRuns": "1"}, "maxConcurrentRuns: '1' is not of type int"),
+]
 
 
-@pytest.mark.parametrize(
-    ("on", "controls", "message"),
-    [
-        ({"clusterId": "0-0-0"}, [("groupName", "g", "CAN_MANAGE")], "Cluster 0-0-0 does not exist"),
-        ({"clusterPolicyId": "P"}, [("groupName", "g", "CAN_USE")], "Can't find a cluster policy with id: P."),
-        ({"jobId": "1"}, [("groupName", "g", "CAN_VIEW")], "Job 1 does not exist."),
-        ({}, [("groupName", "g", "CAN_VIEW")], "permissions are on exactly one of clusterId, clusterPolicyId, jobId"),
-        ({"jobId": "1", "clusterId": "2"}, [], "permissions are on exactly one of"),
-        (JOB, [], "accessControls: at least one is needed"),
-        (JOB, [("groupName", "g", "CAN_RUN")], "permission_level CAN_RUN is not supported with job_id objects"),
-        (JOB, [("groupName", "g", "CAN_RESTART")], "allowed levels: CAN_MANAGE, CAN_MANAGE_RUN, CAN_VIEW, IS_OWNER"),
-        (CLUSTER_POLICY, [("groupName", "g", "CAN_MANAGE")], "with cluster_policy_id objects; allowed levels: CAN_USE"),
-        (JOB, [("servicePrincipalName", STRANGER, "CAN_VIEW")], f"ServicePrincipalName({STRANGER}) does not exist"),
-        (JOB, [("groupName", "admins", "CAN_VIEW")], "not possible to modify admin permissions for job resources"),
-        (JOB, [("groupName", "g", "IS_OWNER")], "A job cannot have a group as an owner ('g')."),
-        (
-            JOB,
-            [("userName", "a@example.com", "IS_OWNER"), ("servicePrincipalName", APPLICATION, "IS_OWNER")],
-            "The job must have exactly one owner.",
-        ),
-        (JOB, [("groupName", "", "CAN_VIEW")], "exactly one of groupName, servicePrincipalName, userName is needed"),
-    ],
-)
-def test_permissions_are_refused(standing, on, controls, message):
-    if isinstance(on, str):
-        on = {property_of(on): standing.made[on].id}
-    listed = [{kind: name, "permissionLevel": level} for kind, name, level in controls]
-    with pytest.raises(CloudError) as refused:
-        standing.make(PERMISSIONS, **on, accessControls=listed)
-    assert message in str(refused.value)
+def test_databricks_refuses(standing, row):
+    for type_, inputs, message in REFUSED:
+        named = {CLUSTER: {"clusterName": "c"}, JOB: {"name": "new"}}.get(type_, {})
+        with row(type_, inputs), pytest.raises(CloudError) as refused:
+            standing.make(type_, **{**named, **inputs})
+        assert message in str(refused.value)
+
+
+NOT_PERMITTED = [
+    ({"clusterId": "0-0-0"}, [("groupName", "g", "CAN_MANAGE")], "Cluster 0-0-0 does not exist"),
+    ({"clusterPolicyId": "P"}, [("groupName", "g", "CAN_USE")], "Can't find a cluster policy with id: P."),
+    ({"jobId": "1"}, [("groupName", "g", "CAN_VIEW")], "Job 1 does not exist."),
+    ({}, [("groupName", "g", "CAN_VIEW")], "permissions are on exactly one of clusterId, clusterPolicyId, jobId"),
+    ({"jobId": "1", "clusterId": "2"}, [], "permissions are on exactly one of"),
+    (JOB, [], "accessControls: at least one is needed"),
+    (JOB, [("groupName", "g", "CAN_RUN")], "permission_level CAN_RUN is not supported with job_id objects"),
+    (JOB, [("groupName", "g", "CAN_RESTART")], "allowed levels: CAN_MANAGE, CAN_MANAGE_RUN, CAN_VIEW, IS_OWNER"),
+    (CLUSTER_POLICY, [("groupName", "g", "CAN_MANAGE")], "with cluster_policy_id objects; allowed levels: CAN_USE"),
+    (JOB, [("servicePrincipalName", STRANGER, "CAN_VIEW")], f"ServicePrincipalName({STRANGER}) does not exist"),
+    (JOB, [("groupName", "admins", "CAN_VIEW")], "not possible to modify admin permissions for job resources"),
+    (JOB, [("groupName", "g", "IS_OWNER")], "A job cannot have a group as an owner ('g')."),
+    (
+        JOB,
+        [("userName", "a@example.com", "IS_OWNER"), ("servicePrincipalName", APPLICATION, "IS_OWNER")],
+        "The job must have exactly one owner.",
+    ),
+    (JOB, [("groupName", "", "CAN_VIEW")], "exactly one of groupName, servicePrincipalName, userName is needed"),
+]
+
+
+def test_permissions_are_refused(standing, row):
+    for named, controls, message in NOT_PERMITTED:
+        on = {property_of(named): standing.made[named].id} if isinstance(named, str) else named
+        listed = [{kind: name, "permissionLevel": level} for kind, name, level in controls]
+        with row(on, controls), pytest.raises(CloudError) as refused:
+            standing.make(PERMISSIONS, **on, accessControls=listed)
+        assert message in str(refused.value)
 
 
 @pytest.mark.parametrize(
@@ -370,7 +369,7 @@ def test_permissions_of_every_level(office, type_, levels, id_):
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=5),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["type", "value", "a"]), inner),
-    max_leaves=8,
+    max_leaves=6,
 )
 
 

@@ -340,16 +340,15 @@ def test_an_active_run_is_not_repaired(home, client, sdk):
     client.jobs.cancel_run_and_wait(run_id)
 
 
-def test_runs_are_listed_newest_first_in_pages(home, client):
+def test_runs_are_listed_newest_first_in_pages_and_the_last_keep_their_folders(home, client, monkeypatch):
+    monkeypatch.setattr("simulator.runs.CLUSTER_FOLDERS_KEPT", 2)
     home.deploy(home.task("a"))
-    ids = []
-    for _ in range(3):
-        ids.append(client.jobs.run_now(7).run_id)
-        home.ended(client, ids[-1])
+    ids = [home.ended(client, client.jobs.run_now(7).run_id).run_id for _ in range(3)]
     assert [run.run_id for run in client.jobs.list_runs(job_id=7, limit=2)] == ids[::-1]
     assert [len(run.tasks or []) for run in client.jobs.list_runs(expand_tasks=True)] == [1, 1, 1]
     assert [run.run_id for run in client.jobs.list_runs(job_id=8)] == []
     assert client.jobs.get_run(client.jobs.get_run(ids[0]).tasks[0].run_id).run_name == "a"
+    assert sorted(int(folder.name) for folder in (home.path / "clusters").iterdir()) == ids[1:]
 
 
 @pytest.mark.parametrize(
@@ -395,11 +394,3 @@ def test_a_cluster_that_cannot_be_set_up_fails_the_run_with_one_line(home, clien
     assert "\n" not in error
     assert run.state.life_cycle_state.value == "INTERNAL_ERROR"
     assert home.order() == []
-
-
-def test_old_cluster_folders_are_removed(home, client, monkeypatch):
-    monkeypatch.setattr("simulator.runs.CLUSTER_FOLDERS_KEPT", 2)
-    home.deploy(home.task("a"))
-    ids = [home.ended(client, client.jobs.run_now(7).run_id).run_id for _ in range(3)]
-    kept = sorted(int(folder.name) for folder in (home.path / "clusters").iterdir())
-    assert kept == ids[1:]

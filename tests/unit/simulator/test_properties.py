@@ -32,12 +32,12 @@ GOOD_JOB = {
     ],
 }
 
-keys = st.text(min_size=1, max_size=8)
+keys = st.sampled_from(("a", "b", "c.d")) | st.text(min_size=1, max_size=8)  # some that two objects share
 scalars = st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.text(max_size=20)
 values = st.recursive(
-    scalars, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(keys, inner, max_size=4), max_leaves=20
+    scalars, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(keys, inner, max_size=3), max_leaves=6
 )
-objects = st.dictionaries(keys, values, max_size=5)
+objects = st.dictionaries(keys, values, max_size=3)
 
 
 def places(value, path=()):

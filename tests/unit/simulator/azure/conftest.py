@@ -5,8 +5,8 @@ from __future__ import annotations
 import copy
 import json
 import re
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -58,8 +58,8 @@ class World:
     names = tuple(WORLD)
     types = TYPES
 
-    def __init__(self, home: Path) -> None:
-        self.home, self.provider = home, Azure({})
+    def __init__(self, home: Path, row: Callable[..., AbstractContextManager[None]]) -> None:
+        self.home, self.row, self.provider = home, row, Azure({})
 
     def inputs(self, name: str, changes: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """What makes the thing of that name, with some properties changed."""
@@ -90,11 +90,12 @@ class World:
 
     def refuses(self, name: str, changes: Mapping[str, Any], property_: str, message: str) -> None:
         """Assert that it is refused, in words that name the resource and the property."""
-        with self.undone() as now, pytest.raises(CloudError, match=message) as refused:
-            self.put(now, name, changes)
-        said = str(refused.value)
-        assert property_.lower() in said.lower()
-        assert self.id(name, changes).rpartition("/")[2].lower() in said.lower()
+        with self.row(name, changes):
+            with self.undone() as now, pytest.raises(CloudError, match=message) as refused:
+                self.put(now, name, changes)
+            said = str(refused.value)
+            assert property_.lower() in said.lower()
+            assert self.id(name, changes).rpartition("/")[2].lower() in said.lower()
 
     def keeps(self, name: str, message: str, changes: Mapping[str, Any] | None = None) -> None:
         """Assert that the thing of that name cannot be deleted, in words that name it."""
@@ -104,18 +105,10 @@ class World:
 
 
 @pytest.fixture(scope="session")
-def azure(tmp_path_factory: pytest.TempPathFactory) -> World:
+def azure(tmp_path_factory: pytest.TempPathFactory, row: Callable[..., AbstractContextManager[None]]) -> World:
     """The simulated Azure in which one of everything stands, the same for all tests of a worker."""
-    world = World(tmp_path_factory.mktemp("azure"))
+    world = World(tmp_path_factory.mktemp("azure"), row)
     with cloud(world.home) as now:
         for name in world.names:
             world.put(now, name)
     return world
-
-
-def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """A test that takes `name` is run for everything there is."""
-    if "name" in metafunc.fixturenames and not any(
-        "name" in mark.args[0] for mark in metafunc.definition.iter_markers("parametrize")
-    ):
-        metafunc.parametrize("name", World.names)

@@ -17,90 +17,90 @@ NEW = {"agentPoolName": "new"}
 WINDOW = "maintenanceWindow"
 
 
-@pytest.mark.parametrize(
-    ("name", "changes", "property_", "message"),
-    [
-        ("pool", NEW | {"vmSize": None}, "vmSize", "Required parameter vmSize is missing"),
-        ("pool", {"agentPoolName": "system"}, "agentPools/system", "already existing .*: it came with its cluster"),
-        ("pool", NEW | {"osType": "Windows", "agentPoolName": "toolong"}, "name", "'toolong' is invalid"),
-        ("pool", NEW | {"availabilityZones": ["4"]}, "availabilityZones", r"\['4'\] are not all of 1, 2 and 3"),
-        ("pool", {"nodeTaints": ["nonsense"]}, "nodeTaints", "'nonsense' is not of the form key=value:effect"),
-        ("pool", {"minCount": None}, "minCount", "must be given, and rise"),
-        ("pool", {"minCount": 2}, "minCount", "minCount 2, count 1 and maxCount 3"),
-        ("pool", {"enableAutoScaling": False}, "minCount", "only where enableAutoScaling is on"),
-        ("pool", FIXED | {"count": None}, "count", "Required parameter count is missing"),
-        ("pool", NEW | {"scaleSetPriority": "Regular"}, "scaleSetEvictionPolicy", "unless scaleSetPriority is 'Spot'"),
-        ("pool", NEW | REGULAR | {"spotMaxPrice": 1.0}, "spotMaxPrice", "unless scaleSetPriority is 'Spot'"),
-        ("pool", NEW | {"mode": "System"}, "scaleSetPriority", "SystemPoolMustBeRegular"),
-        ("pool", NEW | REGULAR | {"mode": "System"}, "nodeTaints", "SystemPoolHasRestrictedTaint.*scalesetpriority"),
-        (
-            "pool",
-            {**REGULAR, "agentPoolName": "win", "mode": "System", "osType": "Windows", "nodeTaints": []},
-            "osType",
-            "SystemPoolMustBeLinux",
-        ),
-        (
-            "pool",
-            NEW | {"osDiskType": "Ephemeral"},
-            "osDiskSizeGB",
-            "cache size of 100 GB, but the OS disk requires 128",
-        ),
-        ("pool", NEW | {"vnetSubnetID": "/no"}, "vnetSubnetID", "/no .*was not found"),
-        ("pool", NEW | {"podSubnetID": "/no"}, "podSubnetID", "/no .*was not found"),
-        ("pool", NEW | {"vnetSubnetID": None}, "vnetSubnetID", "in subnets of one virtual network"),
-        ("pool", NEW | {"orchestratorVersion": "1.36"}, "orchestratorVersion", "NodePoolMcVersionIncompatible"),
-        ("pool", {"osDiskSizeGB": 64}, "osDiskSizeGB", "PropertyChangeNotAllowed"),
-        ("pool", {"maxPods": 50}, "maxPods", "PropertyChangeNotAllowed"),
-        ("cluster", {f"{SYSTEM}.osDiskSizeGB": 60}, "osDiskSizeGB", "cache size of 50 GB, but the OS disk requires 60"),
-        ("cluster", {f"{SYSTEM}.vmSize": "Standard_D4s_v3"}, "agentPoolProfiles", "changing vmSize of 'system'"),
-        ("cluster", {f"{SYSTEM}.availabilityZones": ["3"]}, "agentPoolProfiles", "changing availabilityZones"),
-        ("cluster", {f"{SYSTEM}.nodeTaints": ["a=b:NoSchedule"]}, "nodeTaints", "SystemPoolHasRestrictedTaint"),
-        ("cluster", {f"{SYSTEM}.vnetSubnetID": "/no"}, "vnetSubnetID", "/no .*was not found"),
-        ("cluster", {f"{SYSTEM}.mode": "User"}, "agentPoolProfiles", "at least one system pool"),
-        (
-            "cluster",
-            {"networkProfile.serviceCidr": "10.1.0.0/20"},
-            "serviceCidr",
-            "conflicted with .* subnet CIDR 10.1.",
-        ),
-        (
-            "cluster",
-            {f"{SYSTEM}.vnetSubnetID": f"{NETWORK}/virtualNetworks/net/subnets/endpoints", "resourceName": "two"},
-            "outboundType",
-            "needs a vnetSubnetID with a NAT gateway",
-        ),
-        (
-            "cluster",
-            {"apiServerAccessProfile.authorizedIPRanges": ["1.1.1.1/32"]},
-            "authorizedIPRanges",
-            "private clus",
-        ),
-        ("cluster", {"apiServerAccessProfile.privateDNSZone": "/no"}, "privateDNSZone", "/no .*was not found"),
-        ("cluster", {"apiServerAccessProfile.enablePrivateCluster": False}, "privateDNSZone", "only a private cluster"),
-        (
-            "cluster",
-            {
-                "apiServerAccessProfile.privateDNSZone": f"{NETWORK}/privateDnsZones/privatelink.vaultcore.azure.net",
-                "identity": {"type": "SystemAssigned"},
-            },
-            "privateDNSZone",
-            "needs a user-assigned identity",
-        ),
-        (
-            "cluster",
-            {"addonProfiles.omsagent.config.logAnalyticsWorkspaceResourceID": "/no"},
-            "addonProfiles.omsagent",
-            "/no .*was not found",
-        ),
-        ("maintenance", {WINDOW: None}, WINDOW, "'aksManagedAutoUpgradeSchedule' needs it"),
-        ("maintenance", {f"{WINDOW}.durationHours": 3}, WINDOW, "durationHours: 3 is not 4 to 24"),
-        ("maintenance", {f"{WINDOW}.schedule": {}}, WINDOW, "schedule: there must be exactly one"),
-        ("maintenance", {f"{WINDOW}.startTime": "2:00"}, WINDOW, "'2:00' is not of the form"),
-        ("maintenance", {"configName": "default"}, "timeInWeek", "and no maintenanceWindow"),
-    ],
-)
-def test_aks_refuses(azure, name, changes, property_, message):
-    azure.refuses(name, changes, property_, message)
+REFUSED = [
+    ("pool", NEW | {"vmSize": None}, "vmSize", "Required parameter vmSize is missing"),
+    ("pool", {"agentPoolName": "system"}, "agentPools/system", "already existing .*: it came with its cluster"),
+    ("pool", NEW | {"osType": "Windows", "agentPoolName": "toolong"}, "name", "'toolong' is invalid"),
+    ("pool", NEW | {"availabilityZones": ["4"]}, "availabilityZones", r"\['4'\] are not all of 1, 2 and 3"),
+    ("pool", {"nodeTaints": ["nonsense"]}, "nodeTaints", "'nonsense' is not of the form key=value:effect"),
+    ("pool", {"minCount": None}, "minCount", "must be given, and rise"),
+    ("pool", {"minCount": 2}, "minCount", "minCount 2, count 1 and maxCount 3"),
+    ("pool", {"enableAutoScaling": False}, "minCount", "only where enableAutoScaling is on"),
+    ("pool", FIXED | {"count": None}, "count", "Required parameter count is missing"),
+    ("pool", NEW | {"scaleSetPriority": "Regular"}, "scaleSetEvictionPolicy", "unless scaleSetPriority is 'Spot'"),
+    ("pool", NEW | REGULAR | {"spotMaxPrice": 1.0}, "spotMaxPrice", "unless scaleSetPriority is 'Spot'"),
+    ("pool", NEW | {"mode": "System"}, "scaleSetPriority", "SystemPoolMustBeRegular"),
+    ("pool", NEW | REGULAR | {"mode": "System"}, "nodeTaints", "SystemPoolHasRestrictedTaint.*scalesetpriority"),
+    (
+        "pool",
+        {**REGULAR, "agentPoolName": "win", "mode": "System", "osType": "Windows", "nodeTaints": []},
+        "osType",
+        "SystemPoolMustBeLinux",
+    ),
+    (
+        "pool",
+        NEW | {"osDiskType": "Ephemeral"},
+        "osDiskSizeGB",
+        "cache size of 100 GB, but the OS disk requires 128",
+    ),
+    ("pool", NEW | {"vnetSubnetID": "/no"}, "vnetSubnetID", "/no .*was not found"),
+    ("pool", NEW | {"podSubnetID": "/no"}, "podSubnetID", "/no .*was not found"),
+    ("pool", NEW | {"vnetSubnetID": None}, "vnetSubnetID", "in subnets of one virtual network"),
+    ("pool", NEW | {"orchestratorVersion": "1.36"}, "orchestratorVersion", "NodePoolMcVersionIncompatible"),
+    ("pool", {"osDiskSizeGB": 64}, "osDiskSizeGB", "PropertyChangeNotAllowed"),
+    ("pool", {"maxPods": 50}, "maxPods", "PropertyChangeNotAllowed"),
+    ("cluster", {f"{SYSTEM}.osDiskSizeGB": 60}, "osDiskSizeGB", "cache size of 50 GB, but the OS disk requires 60"),
+    ("cluster", {f"{SYSTEM}.vmSize": "Standard_D4s_v3"}, "agentPoolProfiles", "changing vmSize of 'system'"),
+    ("cluster", {f"{SYSTEM}.availabilityZones": ["3"]}, "agentPoolProfiles", "changing availabilityZones"),
+    ("cluster", {f"{SYSTEM}.nodeTaints": ["a=b:NoSchedule"]}, "nodeTaints", "SystemPoolHasRestrictedTaint"),
+    ("cluster", {f"{SYSTEM}.vnetSubnetID": "/no"}, "vnetSubnetID", "/no .*was not found"),
+    ("cluster", {f"{SYSTEM}.mode": "User"}, "agentPoolProfiles", "at least one system pool"),
+    (
+        "cluster",
+        {"networkProfile.serviceCidr": "10.1.0.0/20"},
+        "serviceCidr",
+        "conflicted with .* subnet CIDR 10.1.",
+    ),
+    (
+        "cluster",
+        {f"{SYSTEM}.vnetSubnetID": f"{NETWORK}/virtualNetworks/net/subnets/endpoints", "resourceName": "two"},
+        "outboundType",
+        "needs a vnetSubnetID with a NAT gateway",
+    ),
+    (
+        "cluster",
+        {"apiServerAccessProfile.authorizedIPRanges": ["1.1.1.1/32"]},
+        "authorizedIPRanges",
+        "private clus",
+    ),
+    ("cluster", {"apiServerAccessProfile.privateDNSZone": "/no"}, "privateDNSZone", "/no .*was not found"),
+    ("cluster", {"apiServerAccessProfile.enablePrivateCluster": False}, "privateDNSZone", "only a private cluster"),
+    (
+        "cluster",
+        {
+            "apiServerAccessProfile.privateDNSZone": f"{NETWORK}/privateDnsZones/privatelink.vaultcore.azure.net",
+            "identity": {"type": "SystemAssigned"},
+        },
+        "privateDNSZone",
+        "needs a user-assigned identity",
+    ),
+    (
+        "cluster",
+        {"addonProfiles.omsagent.config.logAnalyticsWorkspaceResourceID": "/no"},
+        "addonProfiles.omsagent",
+        "/no .*was not found",
+    ),
+    ("maintenance", {WINDOW: None}, WINDOW, "'aksManagedAutoUpgradeSchedule' needs it"),
+    ("maintenance", {f"{WINDOW}.durationHours": 3}, WINDOW, "durationHours: 3 is not 4 to 24"),
+    ("maintenance", {f"{WINDOW}.schedule": {}}, WINDOW, "schedule: there must be exactly one"),
+    ("maintenance", {f"{WINDOW}.startTime": "2:00"}, WINDOW, "'2:00' is not of the form"),
+    ("maintenance", {"configName": "default"}, "timeInWeek", "and no maintenanceWindow"),
+]
+
+
+def test_aks_refuses(azure):
+    for name, changes, property_, message in REFUSED:
+        azure.refuses(name, changes, property_, message)
 
 
 def test_pools_come_and_go_but_for_the_last_that_runs_the_system(azure):

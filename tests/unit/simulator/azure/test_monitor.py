@@ -20,56 +20,56 @@ def on(name, kind="logs", **category):
     return {"resourceUri": name, "name": f"on-{name.rpartition('/')[2]}", **settings}
 
 
-@pytest.mark.parametrize(
-    ("name", "changes", "property_", "message"),
-    [
-        ("logs", {"sku.name": "Free"}, "sku", "'Free' is not available for new workspaces"),
-        ("logs", {"retentionInDays": 29}, "retentionInDays", "29 is not allowed .*30 to 730"),
-        ("setting", {"workspaceId": "/no"}, "workspaceId", "/no .*was not found"),
-        ("setting", {"storageAccountId": "/no"}, "storageAccountId", "/no .*was not found"),
-        ("setting", {"workspaceId": None}, "workspaceId", "at least one data sink"),
-        ("setting", {"logs": None, "metrics": None}, "logs", "at least one category"),
-        ("setting", {"logs[0].category": "StorageRead"}, "logs", "either a category or a categoryGroup"),
-        ("setting", {"logs[0]": {"category": "Reads", "enabled": True}}, "logs", "Category 'Reads' .*StorageDelete"),
-        ("setting", {"logs[0].categoryGroup": "all"}, "logs", "Category group 'all' .* allLogs, audit"),
-        ("setting", {"metrics[0].category": "Reads"}, "metrics", "'Reads' is not supported, supported .*AllMetrics, C"),
-        ("setting", {"name": "again"}, "workspaceId", "Data sink .* is already used in .* 'to-logs' for category"),
-        ("alarm", {"groupShortName": "a" * 13}, "groupShortName", "must have 1 to 12 characters"),
-        ("alarm", {"emailReceivers[0].emailAddress": "nobody"}, "emailReceivers", "'nobody' is not a valid email"),
-        (
-            "alarm",
-            {"webhookReceivers": [{"name": "on-call", "serviceUri": "https://x"}]},
-            "receivers",
-            "'on-call' is used more than once",
-        ),
-        ("metric", {"location": "westeurope"}, "location", "List of available regions for it is 'global'"),
-        ("metric", {"scopes": ["/no"]}, "scopes", "the resource /no was not found"),
-        ("metric", {"scopes": []}, "scopes", "was not found"),
-        ("metric", {"severity": 5}, "severity", "5 is not 0 to 4"),
-        ("metric", {"evaluationFrequency": "PT2M"}, "evaluationFrequency", "'PT2M' is none of PT1M"),
-        ("metric", {"windowSize": "PT1M"}, "windowSize", "less than the evaluationFrequency"),
-        ("metric", {"scopes": SEVERAL}, "criteria", "several scopes take MultipleResource criteria"),
-        ("metric", {f"{CRITERION}.metricName": "Failed"}, "criteria", "Couldn't find a metric named Failed"),
-        ("metric", {"criteria.allOf": []}, "criteria", "has 1 to 5 criteria"),
-        ("metric", {"actions[0].actionGroupId": "/no"}, "actions", "/no .*was not found"),
-        ("activity", {"location": "eastus"}, "location", "'global,westeurope,northeurope"),
-        ("activity", {"scopes": [f"{GROUP}-no"]}, "scopes", "was not found"),
-        ("activity", {"condition.allOf": []}, "condition", "exactly one condition on the field 'category'"),
-        ("activity", {"condition.allOf[0].equals": None}, "condition", "has a field and 'equals'"),
-        ("activity", {"actions.actionGroups[0].actionGroupId": "/no"}, "actions", "/no .*was not found"),
-        ("budget", {"amount": 0}, "amount", "0 is not more than 0"),
-        ("budget", {"category": "Usage"}, "category", "'Usage' is not Cost"),
-        ("budget", {"timeGrain": "Daily"}, "timeGrain", "'Daily' is none of Monthly, Quarterly, Annually"),
-        ("budget", {"timePeriod.startDate": "2026-01-02"}, "timePeriod", "is not the first day of a month"),
-        ("budget", {"timePeriod.endDate": "2025-12-01"}, "timePeriod", "is not after startDate"),
-        ("budget", {f"{NOTE}.threshold": 1001}, "notifications", "half: threshold 1001 is not 0 to 1000"),
-        ("budget", {f"{NOTE}.contactGroups": []}, "notifications", "at least one contact email or contact group"),
-        ("budget", {f"{NOTE}.contactGroups": ["/no"]}, "notifications", "/no .*was not found"),
-        ("budget", {f"notifications.n{number}": TOLD for number in range(5)}, "notifications", "5 at most, not 6"),
-    ],
-)
-def test_azure_monitor_refuses(azure, name, changes, property_, message):
-    azure.refuses(name, changes, property_, message)
+REFUSED = [
+    ("logs", {"sku.name": "Free"}, "sku", "'Free' is not available for new workspaces"),
+    ("logs", {"retentionInDays": 29}, "retentionInDays", "29 is not allowed .*30 to 730"),
+    ("setting", {"workspaceId": "/no"}, "workspaceId", "/no .*was not found"),
+    ("setting", {"storageAccountId": "/no"}, "storageAccountId", "/no .*was not found"),
+    ("setting", {"workspaceId": None}, "workspaceId", "at least one data sink"),
+    ("setting", {"logs": None, "metrics": None}, "logs", "at least one category"),
+    ("setting", {"logs[0].category": "StorageRead"}, "logs", "either a category or a categoryGroup"),
+    ("setting", {"logs[0]": {"category": "Reads", "enabled": True}}, "logs", "Category 'Reads' .*StorageDelete"),
+    ("setting", {"logs[0].categoryGroup": "all"}, "logs", "Category group 'all' .* allLogs, audit"),
+    ("setting", {"metrics[0].category": "Reads"}, "metrics", "'Reads' is not supported, supported .*AllMetrics, C"),
+    ("setting", {"name": "again"}, "workspaceId", "Data sink .* is already used in .* 'to-logs' for category"),
+    ("alarm", {"groupShortName": "a" * 13}, "groupShortName", "must have 1 to 12 characters"),
+    ("alarm", {"emailReceivers[0].emailAddress": "nobody"}, "emailReceivers", "'nobody' is not a valid email"),
+    (
+        "alarm",
+        {"webhookReceivers": [{"name": "on-call", "serviceUri": "https://x"}]},
+        "receivers",
+        "'on-call' is used more than once",
+    ),
+    ("metric", {"location": "westeurope"}, "location", "List of available regions for it is 'global'"),
+    ("metric", {"scopes": ["/no"]}, "scopes", "the resource /no was not found"),
+    ("metric", {"scopes": []}, "scopes", "was not found"),
+    ("metric", {"severity": 5}, "severity", "5 is not 0 to 4"),
+    ("metric", {"evaluationFrequency": "PT2M"}, "evaluationFrequency", "'PT2M' is none of PT1M"),
+    ("metric", {"windowSize": "PT1M"}, "windowSize", "less than the evaluationFrequency"),
+    ("metric", {"scopes": SEVERAL}, "criteria", "several scopes take MultipleResource criteria"),
+    ("metric", {f"{CRITERION}.metricName": "Failed"}, "criteria", "Couldn't find a metric named Failed"),
+    ("metric", {"criteria.allOf": []}, "criteria", "has 1 to 5 criteria"),
+    ("metric", {"actions[0].actionGroupId": "/no"}, "actions", "/no .*was not found"),
+    ("activity", {"location": "eastus"}, "location", "'global,westeurope,northeurope"),
+    ("activity", {"scopes": [f"{GROUP}-no"]}, "scopes", "was not found"),
+    ("activity", {"condition.allOf": []}, "condition", "exactly one condition on the field 'category'"),
+    ("activity", {"condition.allOf[0].equals": None}, "condition", "has a field and 'equals'"),
+    ("activity", {"actions.actionGroups[0].actionGroupId": "/no"}, "actions", "/no .*was not found"),
+    ("budget", {"amount": 0}, "amount", "0 is not more than 0"),
+    ("budget", {"category": "Usage"}, "category", "'Usage' is not Cost"),
+    ("budget", {"timeGrain": "Daily"}, "timeGrain", "'Daily' is none of Monthly, Quarterly, Annually"),
+    ("budget", {"timePeriod.startDate": "2026-01-02"}, "timePeriod", "is not the first day of a month"),
+    ("budget", {"timePeriod.endDate": "2025-12-01"}, "timePeriod", "is not after startDate"),
+    ("budget", {f"{NOTE}.threshold": 1001}, "notifications", "half: threshold 1001 is not 0 to 1000"),
+    ("budget", {f"{NOTE}.contactGroups": []}, "notifications", "at least one contact email or contact group"),
+    ("budget", {f"{NOTE}.contactGroups": ["/no"]}, "notifications", "/no .*was not found"),
+    ("budget", {f"notifications.n{number}": TOLD for number in range(5)}, "notifications", "5 at most, not 6"),
+]
+
+
+def test_azure_monitor_refuses(azure):
+    for name, changes, property_, message in REFUSED:
+        azure.refuses(name, changes, property_, message)
 
 
 TARGETS = {

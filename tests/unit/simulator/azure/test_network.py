@@ -17,68 +17,68 @@ RULE = {"name": "web", "priority": 100, "direction": "Inbound", "access": "Allow
 CONNECTION = "privateLinkServiceConnections[0]"
 
 
-@pytest.mark.parametrize(
-    ("name", "changes", "property_", "message"),
-    [
-        (
-            "nsg",
-            {"securityRules": [RULE | {"priority": 99}]},
-            "securityRules",
-            "Value provided: 99 Allowed range 100-4096",
-        ),
-        ("nsg", {"securityRules": [RULE, RULE | {"name": "ssh"}]}, "securityRules", "ssh conflicts with rule web"),
-        ("address", {"sku": None}, "sku", "Cannot create more than 0 IPv4 Basic SKU"),
-        ("address", {"publicIPAllocationMethod": "Dynamic"}, "publicIPAllocationMethod", "MustBeStatic.*set to Static"),
-        ("address", {"zones": ["2"]}, "zones", "PropertyChangeNotAllowed"),
-        ("nat", {"publicIpAddresses": [NO]}, "publicIpAddresses", "InvalidResourceReference.* was not found"),
-        ("nat", {"sku.name": "Basic"}, "sku", "'Basic' is not Standard or StandardV2"),
-        ("nat", {"sku.name": "StandardV2"}, "publicIpAddresses", "is not of the gateway's SKU StandardV2"),
-        ("nat", {"natGatewayName": "other"}, "publicIpAddresses", "is already in use by .*natGateways/nat"),
-        ("nat", {"natGatewayName": "far", "location": "eastus"}, "publicIpAddresses", "lies in another region"),
-        ("vnet", {"addressSpace": None}, "addressSpace", "there must be one at least"),
-        ("vnet", {"addressSpace.addressPrefixes": ["10.1.0.0"]}, "prefix", "InvalidCIDRNotation.*10.1.0.0/32"),
-        ("vnet", {"addressSpace.addressPrefixes": ["x"]}, "prefix", "InvalidAddressPrefixFormat.* x of"),
-        ("vnet", {"addressSpace.addressPrefixes": ["10.1.0.0/16", "10.1.2.0/24"]}, "addressPrefixes", "overlap"),
-        ("vnet", {"addressSpace.addressPrefixes": ["10.1.0.0/23"]}, "addressSpace", "NetcfgSubnetRangeOutsideVnet"),
-        ("vnet", {"subnets": [{"name": "s"}]}, "subnets", "resources of their own"),
-        ("subnet", {"addressPrefix": None}, "addressPrefix", "NetcfgInvalidSubnet"),
-        ("subnet", {"addressPrefix": "10.1.4.0/30", "subnetName": "s"}, "addressPrefix", "/29 or larger"),
-        ("subnet", {"addressPrefix": "10.1.9.9/24", "subnetName": "s"}, "prefix", "should be 10.1.9.0/24"),
-        ("subnet", {"addressPrefix": "10.2.0.0/24", "subnetName": "s"}, "addressPrefix", "RangeOutsideVnet"),
-        ("subnet", {"addressPrefix": "10.1.4.128/25", "subnetName": "s"}, "addressPrefix", "RangesOverlap.*endpoints"),
-        ("subnet", {"networkSecurityGroup": NO}, "networkSecurityGroup", "was not found"),
-        ("subnet", {"natGateway": NO}, "natGateway", "was not found"),
-        ("subnet", {"routeTable": NO}, "routeTable", "was not found"),
-        ("subnet", {"addressPrefix": "10.1.5.0/24"}, "prefix", "IpPrefix 10.1.4.0/24 has active allocations"),
-        ("public", {"delegations": []}, "delegations", "SubnetDelegationsCannotChangeWhenSubnetUsedByResource.*/dbw"),
-        ("endpoint", {"subnet": NO}, "subnet", "was not found"),
-        ("endpoint", {"location": "eastus"}, "subnet", "lies in another region"),
-        ("endpoint", {"subnet.id": f"{NETWORK}/virtualNetworks/net/subnets/public"}, "subnet", "has a delegation"),
-        (
-            "endpoint",
-            {"privateLinkServiceConnections": []},
-            "privateLinkServiceConnections",
-            "must be one connection, not 0",
-        ),
-        ("endpoint", {f"{CONNECTION}.groupIds": ["a", "b"]}, "group Ids", "OnlyOneGroupIdPermitted.*a, b"),
-        (
-            "endpoint",
-            {f"{CONNECTION}.privateLinkServiceId": "/no"},
-            "privateLinkServiceId",
-            "resource /no was not found",
-        ),
-        ("endpoint", {f"{CONNECTION}.groupIds": ["blob"]}, "GroupId", "invalid: GroupId: blob. It has vault"),
-        ("zone group", {"privateDnsZoneConfigs": []}, "privateDnsZoneConfigs", "must be 1 to 5 zones, not 0"),
-        ("zone group", {"privateDnsZoneConfigs[0].privateDnsZoneId": "/no"}, "privateDnsZoneId", "/no .*was not found"),
-        ("zone group", {"privateDnsZoneGroupName": "second"}, "zone group", "has the zone group .*/zones already"),
-        ("zone", {"location": "westeurope"}, "location", "'westeurope' is not available .*regions for it is 'global'"),
-        ("link", {"location": None}, "location", "'' is not available for the type"),
-        ("link", {"virtualNetwork.id": "/no"}, "virtualNetwork", "/no .*was not found"),
-        ("link", {"virtualNetworkLinkName": "again"}, "virtualNetwork", "overlapping namespaces.*'privatelink.vault"),
-    ],
-)
-def test_azure_refuses(azure, name, changes, property_, message):
-    azure.refuses(name, changes, property_, message)
+REFUSED = [
+    (
+        "nsg",
+        {"securityRules": [RULE | {"priority": 99}]},
+        "securityRules",
+        "Value provided: 99 Allowed range 100-4096",
+    ),
+    ("nsg", {"securityRules": [RULE, RULE | {"name": "ssh"}]}, "securityRules", "ssh conflicts with rule web"),
+    ("address", {"sku": None}, "sku", "Cannot create more than 0 IPv4 Basic SKU"),
+    ("address", {"publicIPAllocationMethod": "Dynamic"}, "publicIPAllocationMethod", "MustBeStatic.*set to Static"),
+    ("address", {"zones": ["2"]}, "zones", "PropertyChangeNotAllowed"),
+    ("nat", {"publicIpAddresses": [NO]}, "publicIpAddresses", "InvalidResourceReference.* was not found"),
+    ("nat", {"sku.name": "Basic"}, "sku", "'Basic' is not Standard or StandardV2"),
+    ("nat", {"sku.name": "StandardV2"}, "publicIpAddresses", "is not of the gateway's SKU StandardV2"),
+    ("nat", {"natGatewayName": "other"}, "publicIpAddresses", "is already in use by .*natGateways/nat"),
+    ("nat", {"natGatewayName": "far", "location": "eastus"}, "publicIpAddresses", "lies in another region"),
+    ("vnet", {"addressSpace": None}, "addressSpace", "there must be one at least"),
+    ("vnet", {"addressSpace.addressPrefixes": ["10.1.0.0"]}, "prefix", "InvalidCIDRNotation.*10.1.0.0/32"),
+    ("vnet", {"addressSpace.addressPrefixes": ["x"]}, "prefix", "InvalidAddressPrefixFormat.* x of"),
+    ("vnet", {"addressSpace.addressPrefixes": ["10.1.0.0/16", "10.1.2.0/24"]}, "addressPrefixes", "overlap"),
+    ("vnet", {"addressSpace.addressPrefixes": ["10.1.0.0/23"]}, "addressSpace", "NetcfgSubnetRangeOutsideVnet"),
+    ("vnet", {"subnets": [{"name": "s"}]}, "subnets", "resources of their own"),
+    ("subnet", {"addressPrefix": None}, "addressPrefix", "NetcfgInvalidSubnet"),
+    ("subnet", {"addressPrefix": "10.1.4.0/30", "subnetName": "s"}, "addressPrefix", "/29 or larger"),
+    ("subnet", {"addressPrefix": "10.1.9.9/24", "subnetName": "s"}, "prefix", "should be 10.1.9.0/24"),
+    ("subnet", {"addressPrefix": "10.2.0.0/24", "subnetName": "s"}, "addressPrefix", "RangeOutsideVnet"),
+    ("subnet", {"addressPrefix": "10.1.4.128/25", "subnetName": "s"}, "addressPrefix", "RangesOverlap.*endpoints"),
+    ("subnet", {"networkSecurityGroup": NO}, "networkSecurityGroup", "was not found"),
+    ("subnet", {"natGateway": NO}, "natGateway", "was not found"),
+    ("subnet", {"routeTable": NO}, "routeTable", "was not found"),
+    ("subnet", {"addressPrefix": "10.1.5.0/24"}, "prefix", "IpPrefix 10.1.4.0/24 has active allocations"),
+    ("public", {"delegations": []}, "delegations", "SubnetDelegationsCannotChangeWhenSubnetUsedByResource.*/dbw"),
+    ("endpoint", {"subnet": NO}, "subnet", "was not found"),
+    ("endpoint", {"location": "eastus"}, "subnet", "lies in another region"),
+    ("endpoint", {"subnet.id": f"{NETWORK}/virtualNetworks/net/subnets/public"}, "subnet", "has a delegation"),
+    (
+        "endpoint",
+        {"privateLinkServiceConnections": []},
+        "privateLinkServiceConnections",
+        "must be one connection, not 0",
+    ),
+    ("endpoint", {f"{CONNECTION}.groupIds": ["a", "b"]}, "group Ids", "OnlyOneGroupIdPermitted.*a, b"),
+    (
+        "endpoint",
+        {f"{CONNECTION}.privateLinkServiceId": "/no"},
+        "privateLinkServiceId",
+        "resource /no was not found",
+    ),
+    ("endpoint", {f"{CONNECTION}.groupIds": ["blob"]}, "GroupId", "invalid: GroupId: blob. It has vault"),
+    ("zone group", {"privateDnsZoneConfigs": []}, "privateDnsZoneConfigs", "must be 1 to 5 zones, not 0"),
+    ("zone group", {"privateDnsZoneConfigs[0].privateDnsZoneId": "/no"}, "privateDnsZoneId", "/no .*was not found"),
+    ("zone group", {"privateDnsZoneGroupName": "second"}, "zone group", "has the zone group .*/zones already"),
+    ("zone", {"location": "westeurope"}, "location", "'westeurope' is not available .*regions for it is 'global'"),
+    ("link", {"location": None}, "location", "'' is not available for the type"),
+    ("link", {"virtualNetwork.id": "/no"}, "virtualNetwork", "/no .*was not found"),
+    ("link", {"virtualNetworkLinkName": "again"}, "virtualNetwork", "overlapping namespaces.*'privatelink.vault"),
+]
+
+
+def test_azure_refuses(azure):
+    for name, changes, property_, message in REFUSED:
+        azure.refuses(name, changes, property_, message)
 
 
 TARGETS = {
@@ -168,8 +168,8 @@ def test_a_network_may_grow_and_its_parts_may_change(azure):
 
 NETWORKS = st.builds(
     lambda number, length: ip_network((0x0A000000 + number, length), strict=False),
-    st.integers(0, 2**11 - 1),
-    st.integers(24, 32),
+    st.integers(0, 2**8 - 1),
+    st.integers(27, 32),
 )
 
 
