@@ -21,7 +21,9 @@ def run_with(monkeypatch: pytest.MonkeyPatch, run) -> None:
     monkeypatch.setattr(
         entry.importlib,
         "import_module",
-        lambda name: SimpleNamespace(run=run) if name == "workloads.ssh_logs.silver" else real(name),
+        lambda name, *package: (
+            SimpleNamespace(run=run) if name == "workloads.ssh_logs.silver" else real(name, *package)
+        ),
     )
 
 
