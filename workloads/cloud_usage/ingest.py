@@ -265,7 +265,7 @@ def replay(task: TaskContext, rule: str) -> None:
     lines = chosen.select(
         fn.col("file").alias("source_file"),
         fn.col("line").alias("source_line"),
-        fn.when("damaged_text", fn.col("raw")).alias("raw"),
+        fn.when(fn.col("damaged_text"), fn.col("raw")).alias("raw"),
         "text",
         "damaged_text",
         fn.col("rule").alias("broke"),
