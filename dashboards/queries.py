@@ -30,12 +30,12 @@ def layer_duration(workload: str, layer: str) -> str:
 
 def total_duration(workload: str) -> str:
     """Seconds that all tasks of a workload took together in their last run."""
-    return f"sum({select(DURATION, workload=workload)})"
+    return f"sum({_that_end(DURATION, workload)})"
 
 
 def success_age(workload: str) -> str:
     """Seconds since all tasks of a workload had succeeded."""
-    return f"time() - min({select(SUCCESS_TIME, workload=workload)})"
+    return f"time() - min({_that_end(SUCCESS_TIME, workload)})"
 
 
 def figure(workload: str, metric: Metric) -> str:
@@ -67,4 +67,9 @@ def no_records() -> str:
 
 def late(workload: str, seconds: int) -> str:
     """Tasks of a workload whose last success is longer ago than that."""
-    return f"time() - {select(SUCCESS_TIME, workload=workload)} > {seconds}"
+    return f"time() - {_that_end(SUCCESS_TIME, workload)} > {seconds}"
+
+
+def _that_end(metric: Metric, workload: str) -> str:
+    """A metric of a workload's tasks but for those of the speed layer: a stream goes on, and succeeds when stopped."""
+    return f'{metric.name}{{layer!="speed",workload="{workload}"}}'

@@ -145,7 +145,7 @@ def test_workloads_with_a_schedule_can_be_late():
         "TaskWithoutRecords": "medallion_task_records_in == 0",
         "ModelDrifted": "medallion_model_drift_max > 0.25",
         "AlertBudgetExceeded": "medallion_model_days_over_budget > 0",
-        "TaskLate": 'time() - medallion_task_success_timestamp_seconds{workload="daily"} > 93600',
+        "TaskLate": 'time() - medallion_task_success_timestamp_seconds{layer!="speed",workload="daily"} > 93600',
     }
     assert {rule["labels"]["severity"] for rule in by_alert.values()} == {"critical", "warning"}
     assert all("$labels.workload" in rule["annotations"]["summary"] for rule in by_alert.values())
