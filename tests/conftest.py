@@ -3,12 +3,14 @@
 import gc
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from hypothesis.configuration import set_hypothesis_home_dir
 
 from toolchain import jars, paths
+from toolchain.errors import UserError
 
 # Fixtures of what takes long, and the groups of tests that share it.
 SHARED = {"spark": "spark", "standing": "standing", "record": "program", "engine": "program", "sdk": "sdk", "pd": "pd"}
@@ -41,6 +43,9 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator:
         pytest.skip("Delta's jars are not in .tools/jars: run `make up` once")
     from benchmarks.spark import SHORT, session
 
+    # Fetched before the session starts, whichever test is its first; test_kafka.py says where it cannot be had.
+    with suppress(UserError):
+        jars.install(lambda _: None, jars.KAFKA_CONNECTOR)
     kafka = [] if jars.missing(jars.KAFKA_CONNECTOR) else jars.find(jars.KAFKA_CONNECTOR)
     made = session(tmp_path_factory.mktemp("spark"), memory="2g", options=SHORT, more_jars=kafka)
     yield made
