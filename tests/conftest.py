@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
+import hypothesis
 import pytest
 from hypothesis.configuration import set_hypothesis_home_dir
 
@@ -13,10 +14,21 @@ from toolchain import jars, paths
 from toolchain.errors import UserError
 
 # Fixtures of what takes long, and the groups of tests that share it.
-SHARED = {"spark": "spark", "standing": "standing", "record": "program", "engine": "program", "sdk": "sdk", "pd": "pd"}
+SHARED = {
+    "spark": "spark",
+    "standing": "standing",
+    "record": "program",
+    "engine": "program",
+    "sdk": "databricks-sdk",
+    "resource_manager": "azure-sdk",
+    "pd": "learning",
+    "mlflow": "learning",
+}
 
 gc.disable()  # until all tests are collected: what is loaded by then stays
 set_hypothesis_home_dir(paths.tools() / "caches" / "hypothesis")
+hypothesis.settings.register_profile("untimed", deadline=None)  # others may load the machine
+hypothesis.settings.load_profile("untimed")
 
 
 @pytest.fixture(scope="session")
@@ -71,6 +83,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_collection_finish() -> None:
-    """The collector of garbage need not look through all that was loaded, again and again."""
+    """The collector of garbage looks at what is new, and seldom at what has stayed: that is SDKs, which stay."""
     gc.freeze()
+    gc.set_threshold(50_000, 50, 1_000)
     gc.enable()

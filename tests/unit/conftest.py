@@ -253,6 +253,14 @@ def pd() -> ModuleType:
     return pandas
 
 
+@pytest.fixture(scope="session")
+def mlflow() -> ModuleType:
+    """MLflow, likewise."""
+    import mlflow
+
+    return mlflow
+
+
 @pytest.fixture
 def engine() -> Engine:
     """A mock engine, to run a part of a program."""

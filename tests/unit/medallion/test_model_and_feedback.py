@@ -64,6 +64,7 @@ class Registry:
         return SimpleNamespace(data=SimpleNamespace(metrics={"rule_precision": 0.5, "rule_recall": 1.0, "other": 2.0}))
 
 
+@pytest.mark.usefixtures("mlflow")
 def test_versions_are_listed_with_figures_and_reasons() -> None:
     new, old = model.listing(Registry(), "m")
     assert (new["version"], new["alias"], new["average_precision"]) == (2, "", None)

@@ -61,7 +61,7 @@ def listed(numbers):
     return ",".join(map(str, sorted(numbers)))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(minutes=subset(0, 59), hours=subset(0, 23), days=subset(1, 31), months=subset(1, 12))
 def test_days_of_a_month_are_counted_one_by_one(minutes, hours, days, months):
     year = [(month, day) for month in range(1, 13) for day in range(1, quartz.DAYS[month - 1] + 1)]
@@ -70,7 +70,7 @@ def test_days_of_a_month_are_counted_one_by_one(minutes, hours, days, months):
     assert quartz.runs_a_month(expression) == pytest.approx(fires / 12)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(start=st.integers(0, 59), step=st.integers(1, 60), weekdays=subset(1, 7))
 def test_steps_and_weekdays(start, step, weekdays):
     fires = len(range(start, 60, step)) * len(weekdays) * 365 / 7

@@ -5,13 +5,12 @@ from __future__ import annotations
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from workloads.lakehouse.batches import whole_groups
 
 
-@settings(deadline=None)
 @given(
     keys=st.lists(st.integers(-3, 3) | st.integers(-(2**63), 2**63 - 1), max_size=40).map(sorted),
     cuts=st.lists(st.integers(0, 40), max_size=10).map(sorted),

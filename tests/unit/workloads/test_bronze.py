@@ -83,7 +83,7 @@ def test_a_folder_of_all_sorts_is_accounted_for_file_by_file(context) -> None:
     assert ("b.log.gz", 2, len(HEAD) + 8, None, HEAD.decode() + "trailing  ", "trailing") in kept
 
 
-@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.lists(
         st.binary(max_size=60)

@@ -10,6 +10,8 @@ from workloads.lakehouse import champions
 from workloads.lakehouse.champions import Judge, Measured, UnfitError, decide
 from workloads.lakehouse.errors import TaskError
 
+pytestmark = pytest.mark.usefixtures("mlflow")
+
 
 class Registry:
     """The calls of MLflow's client that decisions take, over dictionaries."""

@@ -8,7 +8,7 @@ from itertools import pairwise
 
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from workloads.ssh_logs import features
@@ -189,7 +189,6 @@ def within(said: list[dict], begin: int, seconds: int) -> dict[str, float]:
     }
 
 
-@settings(deadline=None)
 @given(start=st.sampled_from(STARTS), said=st.lists(SAID, min_size=1, max_size=25), order=st.randoms())
 def test_measures_are_what_they_are_defined_as(start, said, order) -> None:
     for one in said:
@@ -207,7 +206,6 @@ def test_measures_are_what_they_are_defined_as(start, said, order) -> None:
                 assert row[f"{name}{suffix}"] == value, (name, suffix)
 
 
-@settings(deadline=None)
 @given(st.lists(SAID, min_size=1, max_size=25))
 def test_addresses_are_measured_as_if_each_were_alone(said) -> None:
     moment = 0

@@ -128,7 +128,7 @@ def test_attacks_have_about_the_share_of_windows_that_was_asked_for(larger) -> N
         assert sum(found.values()) / len(found) == pytest.approx(share, rel=0.25)
 
 
-@settings(max_examples=20, deadline=None, derandomize=True)
+@settings(max_examples=20, derandomize=True)
 @given(lines=st.integers(0, 400), seed=st.integers(), share=st.floats(0, 0.95), days=st.floats(0.01, 40))
 def test_any_mix_gives_its_lines_in_order(lines: int, seed: int, share: float, days: float) -> None:
     sample = list(generate(lines, seed, Mix(share, days=days)))

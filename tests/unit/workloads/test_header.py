@@ -259,7 +259,7 @@ def is_sound(line: bytes) -> bool:
     return pc.match_substring_regex(pa.array([line.decode()]), SOUND)[0].as_py()
 
 
-@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(lines=st.lists(changed(), min_size=150, max_size=300))
 def test_what_is_sound_at_a_glance_breaks_no_rule(spark, lines: list[bytes]) -> None:
     broken = {row["text"]: row["rule"] for row in parsed(spark, lines) if row["rule"]}
@@ -273,7 +273,7 @@ def test_most_lines_are_sound_at_a_glance() -> None:
     assert all(is_sound(line.encode()) for line in SOUND_LINES)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.lists(st.text(max_size=60) | changed().map(bytes.decode), max_size=30), st.sampled_from((0, 2025)))
 def test_whatever_the_lines_each_is_a_record_or_breaks_a_rule(texts: list[str], year: int) -> None:
     rows = read(texts, "Europe/Berlin", year)
@@ -285,7 +285,7 @@ def test_whatever_the_lines_each_is_a_record_or_breaks_a_rule(texts: list[str], 
             assert row["text"].rstrip(" \t\r").endswith(row["message"])
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.lists(changed().map(bytes.decode), min_size=2, max_size=8))
 def test_a_line_is_read_alike_whatever_stands_beside_it(texts: list[str]) -> None:
     assert read(texts) == [row for text in texts for row in read([text])]

@@ -59,7 +59,7 @@ def read(texts: list[str | None], is_sshd: list[bool]) -> list[dict]:
 
 
 # Patterns are made ready anew for each batch, and most by the first; of many lines in a batch, few examples do.
-FEW = settings(deadline=None, max_examples=50)
+FEW = settings(max_examples=50)
 
 
 @FEW
