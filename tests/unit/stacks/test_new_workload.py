@@ -82,7 +82,7 @@ def test_what_it_brings_is_its_own(stacks, record, with_folder):
     assert titles[begin : begin + len(row)] == row
     rules = yaml.safe_load(engine.inputs("prometheus-config")["data"]["rules.yml"])["groups"][0]["rules"]
     assert [rule["expr"] for rule in rules if rule["alert"] == "TaskLate"] == [
-        f'time() - medallion_task_success_timestamp_seconds{{workload="{workload.name}"}} > 93600'
+        f'time() - medallion_task_success_timestamp_seconds{{layer!="speed",workload="{workload.name}"}} > 93600'
         for workload in spec.discover()
         if any(job.schedule for job in workload.jobs)
     ]

@@ -201,12 +201,13 @@ def test_nothing_is_created_without_its_parent(azure, row):
             azure.put(now, name, changes)
 
 
-def test_what_is_there_cannot_be_created(azure, name):
-    if azure.provider.kind(azure.types[name]).adopts:  # it comes with what it belongs to
-        return
-    message = f"cannot create already existing resource '{re.escape(azure.id(name))}'"
-    with azure.undone() as now, pytest.raises(CloudError, match=message):
-        azure.provider.create(now, azure.types[name], azure.inputs(name))
+def test_what_is_there_cannot_be_created(azure, row):
+    for name in azure.names:
+        if azure.provider.kind(azure.types[name]).adopts:  # it comes with what it belongs to
+            continue
+        message = f"cannot create already existing resource '{re.escape(azure.id(name))}'"
+        with row(name), azure.undone() as now, pytest.raises(CloudError, match=message):
+            azure.provider.create(now, azure.types[name], azure.inputs(name))
 
 
 def test_an_equal_update_changes_nothing(azure, row):
