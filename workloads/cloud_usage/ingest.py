@@ -270,7 +270,8 @@ def replay(task: TaskContext, rule: str) -> None:
         "damaged_text",
         fn.col("rule").alias("broke"),
     )
-    again = events.parse(repairs.applied(lines, repairs.read(task)), task.ingest_time)
+    # Kept before it is filtered: the optimizer would push the filter, and with it the parser, through each column.
+    again = events.parse(repairs.applied(lines, repairs.read(task)), task.ingest_time).localCheckpoint()
     # A conflict is no fault of the line: it is settled only by a repair that names another event.
     there = task.table(EVENTS).select("event_id")
     cured = (
