@@ -14,6 +14,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 from deltalake import write_deltalake
+from pyspark.sql import SparkSession
 
 from benchmarks import cloud_reference
 from workloads.cloud_usage import frames, schemas
@@ -108,6 +109,8 @@ def home(batch, tmp_path_factory) -> Path:
 
 @pytest.fixture
 def at_home(home, monkeypatch) -> None:
+    # As on a laptop, also where tests on Spark ran before in this process.
+    monkeypatch.setattr(SparkSession, "getActiveSession", lambda: None)
     monkeypatch.setenv("MEDALLION_HOME", str(home))
     monkeypatch.setenv("MPLBACKEND", "Agg")
 
