@@ -124,6 +124,8 @@ def spark_conf(settings: dict[str, Any], scratch: Path) -> dict[str, str]:
     return {
         "spark.sql.shuffle.partitions": "4",
         "spark.databricks.delta.snapshotPartitions": "2",
+        # VACUUM lists files in so many tasks, of each table however small: 10,000 by default, which take a minute here.
+        "spark.sql.sources.parallelPartitionDiscovery.parallelism": "4",
         **settings["conf"],
         "spark.master": "local[*]",
         "spark.app.name": settings["name"],

@@ -233,9 +233,15 @@ def test_tending_a_table_keeps_its_rows_and_its_version(spark, lake, empty_catal
         commit if commit.operation in tables.VACUUM else replace(commit, moment=commit.moment - timedelta(hours=200))
         for commit in commits(*of)
     ])  # fmt: skip
+    spark.sparkContext.setJobGroup("vacuum", "")
     for _ in range(2):  # once a day
         tables.tend(spark, lake, numbers, tables.VACUUM_HOURS)
         assert heard == ["compaction of silver.numbers", "vacuum of silver.numbers"]
+    told = spark.sparkContext.statusTracker()
+    stages = {stage for job in told.getJobIdsForGroup("vacuum") for stage in told.getJobInfo(job).stageIds}
+    tasks = [info.numTasks for info in map(told.getStageInfo, stages) if info]  # None: it was not needed
+    assert 1 <= len(tasks)
+    assert max(tasks) <= 10, "a small table is no work for thousands of tasks"
 
     monkeypatch.setattr(tables, "_commits", commits)
     assert tables.version(spark, lake, numbers.name) == before
