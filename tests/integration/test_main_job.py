@@ -5,6 +5,7 @@ import gzip
 import json
 import re
 import shutil
+from collections import Counter
 
 import pytest
 from deltalake import DeltaTable
@@ -18,6 +19,7 @@ pytestmark = [pytest.mark.engine, pytest.mark.spark]
 
 LINE = "Dec  9 06:5{}:46 web1 sshd[24200]: Failed password for root from 203.0.113.{} port 4242 ssh2\n"
 LOGHUB = ["LineId", "Date", "Day", "Time", "Component", "Pid", "Content", "EventId", "EventTemplate"]
+TRUTH = "OpenSSH_2k.log_structured_corrected.csv"
 FILES = ("plain.log", "packed.log.gz", "empty.log", "windows.log", "damaged.log", "binary.log", "again.log")
 
 
@@ -157,18 +159,26 @@ def test_a_real_log_replaces_what_was_there_and_a_copy_that_is_added_is_a_duplic
 ):
     log = real_data / "openssh" / "OpenSSH_2k.log"
     result = run(standing, log)
-    counts = {
-        task["task"]: (task["in"], task["out"], task["quarantined"], task["duplicates"]) for task in result["tasks"]
-    }
-    for task in ("bronze", "silver", "gold"):
-        assert counts[task] == (2000, 2000, 0, 0)
-    with (real_data / "openssh" / "OpenSSH_2k.log_structured.csv").open(newline="") as file:
+    assert {task["task"]: (task["in"], task["out"]) for task in result["tasks"]} == {
+        "bronze": (2_000, 2_000), "silver": (2_000, 2_000), "gold": (2_000, 2_000),
+        "train": (54, 54), "score": (54, 54), "report": (241, 241), "validate": (2_000, 2_000),
+        "maintain": (16, 16),
+    }  # fmt: skip
+    assert {(task["quarantined"], task["duplicates"]) for task in result["tasks"]} == {(0, 0)}
+    with (real_data / "openssh" / TRUTH).open(newline="", encoding="utf-8") as file:
         truth = list(csv.DictReader(file))
-    with (standing.home / "lake/gold/final_data/openssh_logs_final.csv").open(newline="") as file:
+    with (standing.home / "lake/gold/final_data/openssh_logs_final.csv").open(newline="", encoding="utf-8") as file:
         table = list(csv.DictReader(file))
-    same = LOGHUB[:6]
-    assert [[row[column] for column in same] for row in table] == [[row[column] for column in same] for row in truth]
-    assert [row["Content"] for row in table] == [row["Content"].rstrip() for row in truth]
+    same = [*LOGHUB[:6], "Content"]
+    assert [[row[name] for name in same] for row in table] == [[row[name].strip() for name in same] for row in truth]
+    assert {row["EventId"] for row in table if row["EventId"].startswith("unknown")} == set()
+    failures = Counter()
+    for row in table:
+        if row["Outcome"] == "failure" and row["Method"] == "password":
+            failures[row["SourceAddress"]] += int(row["RepeatCount"])
+    assert sum(1 for row in table if "Failed password" in row["Content"]) == 520
+    assert len([address for address, number in failures.items() if number >= 5]) == 12
+    assert [row["SourceAddress"] for row in table if row["Outcome"] == "success"] == ["119.137.62.142"]
     standing.succeed("toolchain.stack", "preview", "--stack", "local", "--expect-no-changes")
 
     standing.succeed("medallion", "upload", "ssh-logs", str(log))

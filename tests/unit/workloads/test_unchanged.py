@@ -240,7 +240,7 @@ def test_tending_a_table_keeps_its_rows_and_its_version(spark, lake, empty_catal
     told = spark.sparkContext.statusTracker()
     stages = {stage for job in told.getJobIdsForGroup("vacuum") for stage in told.getJobInfo(job).stageIds}
     tasks = [info.numTasks for info in map(told.getStageInfo, stages) if info]  # None: it was not needed
-    assert 1 <= len(tasks)
+    assert len(tasks) >= 1
     assert max(tasks) <= 10, "a small table is no work for thousands of tasks"
 
     monkeypatch.setattr(tables, "_commits", commits)
