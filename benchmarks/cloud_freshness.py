@@ -63,7 +63,7 @@ def _prepare(folder: Path) -> Path:
     os.environ |= {name: str(value) for name, value in places.items()}
     os.environ |= {"MEDALLION_EXPERIMENTS": "", "MEDALLION_MODELS": ""}
     session(folder, "2g")
-    generate.write(folder / "sample", events=EVENTS, seed=SEED)
+    generate.write(folder / "sample", events=EVENTS, seed=SEED, bad_share=0)
     landing = folder / "volumes" / "landing" / "files" / "cloud_usage"
     landing.parent.mkdir(parents=True)
     (folder / "sample" / "data").rename(landing)
@@ -88,11 +88,11 @@ def _waits(place: Path, trigger: int, files: int, day: date) -> list[float]:
     )
     lasting.daemon = True
     lasting.start()
-    time.sleep(3 * trigger + 10)  # what the stream begins with is no part of it
+    _wait(place, f"{trigger}-begin", day)  # what the stream begins with is no part of it
     found = []
     for number in range(files):
         time.sleep(trigger * (number * 7 % 10) / 10)
-        found.append(_wait(place, f"{trigger}-{number}", day + timedelta(days=number)))
+        found.append(_wait(place, f"{trigger}-{number}", day + timedelta(days=number + 1)))
     from pyspark.sql import SparkSession
 
     for query in SparkSession.active().streams.active:
