@@ -85,7 +85,10 @@ def watch(task: TaskContext, arrived_at: float | None) -> None:
 def complete(task: TaskContext, version: int) -> Mapping[str, DataFrame]:
     """The speed marts that complete a version, by name."""
     customers, resources = task.table(CUSTOMERS), task.table(RESOURCES)
-    since = conform.conform(conform.known(seam.outside(task, version), customers), customers, resources)
+    # Kept, for four marts are made of it.
+    since = conform.conform(
+        conform.known(seam.outside(task, version), customers), customers, resources
+    ).localCheckpoint()
     made = {name: mart(since) for name, mart in marts.OF_EVENTS.items()}
     made["cost_anomaly_mart"] = _anomalies(task, since, version)
     number = fn.lit(version).cast("BIGINT").alias("version")
