@@ -17,6 +17,7 @@ SHORT = (
     "-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=256m -XX:+UseSerialGC"
     " -Dspark.sql.codegen.wholeStage=false -Dspark.sql.codegen.factoryMode=NO_CODEGEN"
 )
+DIST_CLASSPATH = "SPARK_DIST_CLASSPATH"  # what Spark's launcher puts behind all other jars
 JARS = [] if jars.missing() else jars.find()
 
 
@@ -28,7 +29,7 @@ def session(folder: Path, memory: str = "4g", options: str = "", more_jars: Sequ
     """
     os.environ |= {"SPARK_LOCAL_IP": "127.0.0.1", "PYSPARK_PYTHON": sys.executable}
     home = java.find()
-    os.environ |= {"JAVA_HOME": str(home), "SPARK_DIST_CLASSPATH": os.pathsep.join(map(str, more_jars))}
+    os.environ |= {"JAVA_HOME": str(home), DIST_CLASSPATH: os.pathsep.join(map(str, more_jars))}
     settings = {
         "warehouse": str(folder / "catalog"),
         "jars": list(map(str, JARS)),
@@ -41,5 +42,6 @@ def session(folder: Path, memory: str = "4g", options: str = "", more_jars: Sequ
     for name, value in {**spark_conf(settings, folder / "tmp"), "spark.master": "local[2]"}.items():
         builder = builder.config(name, value)
     made = builder.getOrCreate()
+    del os.environ[DIST_CLASSPATH]  # Java has it; drivers that are started from here get jars of their own
     made.sparkContext.setLogLevel("ERROR")
     return made

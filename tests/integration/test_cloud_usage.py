@@ -123,6 +123,7 @@ def test_repaired_records_are_taken_back_in(standing, tmp_path, report):
         (("query", WORKLOAD, "org-daily", "--org", "o"), "date"),
         (("replay", WORKLOAD, "--rule", "none"), "--rule takes all, or one of"),
         (("run", WORKLOAD, "--task", "nothing"), "nothing"),
+        (("run", WORKLOAD, "--task", "bronze", "-p", "source=pigeon"), "takes files or stream, not 'pigeon'"),
     ],
 )
 def test_mistakes_are_one_clear_line(standing, report, arguments, said):

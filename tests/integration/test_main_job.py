@@ -170,6 +170,7 @@ def test_a_real_log_replaces_what_was_there_and_a_copy_that_is_added_is_a_duplic
     with (standing.home / "lake/gold/final_data/openssh_logs_final.csv").open(newline="", encoding="utf-8") as file:
         table = list(csv.DictReader(file))
     same = [*LOGHUB[:6], "Content"]
+    assert list(table[0])[:9] == list(truth[0])[:9]
     assert [[row[name] for name in same] for row in table] == [[row[name].strip() for name in same] for row in truth]
     assert {row["EventId"] for row in table if row["EventId"].startswith("unknown")} == set()
     failures = Counter()
@@ -179,6 +180,8 @@ def test_a_real_log_replaces_what_was_there_and_a_copy_that_is_added_is_a_duplic
     assert sum(1 for row in table if "Failed password" in row["Content"]) == 520
     assert len([address for address, number in failures.items() if number >= 5]) == 12
     assert [row["SourceAddress"] for row in table if row["Outcome"] == "success"] == ["119.137.62.142"]
+    newest = json.loads(standing.succeed("medallion", "status", "ssh-logs", "--json"))["newest"]
+    assert newest["model"]["version"] == result["model"]["version"]
     standing.succeed("toolchain.stack", "preview", "--stack", "local", "--expect-no-changes")
 
     standing.succeed("medallion", "upload", "ssh-logs", str(log))

@@ -321,6 +321,20 @@ def kill(home: Path) -> None:
 
 
 @pytest.mark.parametrize("step", STEPS, ids=lambda step: step[1])
+def test_killed_at_any_step_and_started_again_the_task_goes_on_and_the_rows_are_exact(spark, up, store, home, step):
+    with ExitStack() as stack:
+
+        def strike() -> None:
+            kill(home)
+            stack.enter_context(cassandra.running(home, lambda message: None))
+
+        FAULTS.at, FAULTS.strike = step, strike
+        publish(spark, 3)
+        assert FAULTS.at is None
+        assert by_key(served(store)) == by_key(SERVED)
+
+
+@pytest.mark.parametrize("step", STEPS, ids=lambda step: step[1])
 def test_killed_at_any_step_the_task_ends_with_a_clear_error_and_run_again_gives_the_exact_rows(
     spark, up, store, home, step
 ):
@@ -330,19 +344,6 @@ def test_killed_at_any_step_the_task_ends_with_a_clear_error_and_run_again_gives
     assert FAULTS.at is None
     with cassandra.running(home, lambda message: None):
         publish(spark, 3)
-        assert by_key(served(store)) == by_key(SERVED)
-
-
-def test_killed_before_the_last_step_and_started_again_the_task_goes_on_and_the_rows_are_exact(spark, up, store, home):
-    with ExitStack() as stack:
-
-        def strike() -> None:
-            kill(home)
-            stack.enter_context(cassandra.running(home, lambda message: None))
-
-        FAULTS.at, FAULTS.strike = STEPS[-1], strike
-        publish(spark, 3)
-        assert FAULTS.at is None
         assert by_key(served(store)) == by_key(SERVED)
 
 

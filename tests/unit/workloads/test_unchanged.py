@@ -237,6 +237,7 @@ def test_tending_a_table_keeps_its_rows_and_its_version(spark, lake, empty_catal
     for _ in range(2):  # once a day
         tables.tend(spark, lake, numbers, tables.VACUUM_HOURS)
         assert heard == ["compaction of silver.numbers", "vacuum of silver.numbers"]
+    spark.sparkContext.setLocalProperty("spark.jobGroup.id", None)  # the session is that of all tests
     told = spark.sparkContext.statusTracker()
     stages = {stage for job in told.getJobIdsForGroup("vacuum") for stage in told.getJobInfo(job).stageIds}
     tasks = [info.numTasks for info in map(told.getStageInfo, stages) if info]  # None: it was not needed
