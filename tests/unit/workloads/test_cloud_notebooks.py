@@ -108,9 +108,13 @@ def home(batch, tmp_path_factory) -> Path:
 
 
 @pytest.fixture
-def at_home(home, monkeypatch) -> None:
-    # As on a laptop, also where tests on Spark ran before in this process.
+def laptop(monkeypatch) -> None:
+    """A kernel of one's own has no Spark session, which tests before these in the same process may have started."""
     monkeypatch.setattr(SparkSession, "getActiveSession", lambda: None)
+
+
+@pytest.fixture
+def at_home(laptop, home, monkeypatch) -> None:
     monkeypatch.setenv("MEDALLION_HOME", str(home))
     monkeypatch.setenv("MPLBACKEND", "Agg")
 
@@ -180,7 +184,7 @@ def test_the_business_questions_are_answered(at_home, batch) -> None:
     assert mean == pytest.approx(expected)
 
 
-def test_a_table_that_is_not_there_says_what_to_run(tmp_path, monkeypatch) -> None:
+def test_a_table_that_is_not_there_says_what_to_run(laptop, tmp_path, monkeypatch) -> None:
     monkeypatch.setenv("MEDALLION_HOME", str(tmp_path))
     with pytest.raises(TaskError, match=r"bronze\.db/cloud_usage_events: run `make up WORKLOAD=cloud-usage` first"):
         frames.frame(schemas.EVENTS)
