@@ -15,7 +15,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from pyspark.sql import Column, DataFrame
+from pyspark.sql import Column, DataFrame, Window, WindowSpec
 from pyspark.sql import functions as fn
 
 from workloads.cloud_usage.schemas import DAILY_COSTS, MONEY, SILVER_EVENTS
@@ -25,7 +25,7 @@ EXPORTS: tuple[str, ...] = ()
 PERCENTILE = 0.99
 TO_DEVIATIONS = 0.6745  # of the normal distribution: its third quartile
 OWN, OF_SERVICE = "org-service-region", "service"
-SERIES = ("org_id", "service", "region")
+SERIES = ("service", "org_id", "region")
 STATISTICS = ("days", "mean", "deviation", "median", "mad")
 
 
@@ -66,22 +66,21 @@ def daily(events: DataFrame) -> DataFrame:
 def flagged(days: DataFrame, thresholds: Thresholds) -> DataFrame:
     """Adds to daily costs their baseline, its statistics, scores, methods and flag."""
     cost = days.withColumn("x", fn.col("cost_usd").cast("DOUBLE"))
-    own, of_service = _statistics(cost, SERIES), _statistics(cost, ("service",))
-    limits = cost.groupBy("service").agg(
-        (fn.percentile("x", fn.lit(PERCENTILE)) * thresholds.factor).alias("percentile_limit")
+    # One order serves all: the days of a service lie together, in it those of a series, in order of their date.
+    whole = (Window.unboundedPreceding, Window.unboundedFollowing)
+    own = Window.partitionBy(*SERIES).orderBy("date").rowsBetween(*whole)
+    of_service = Window.partitionBy(SERIES[0]).orderBy(*SERIES[1:], "date").rowsBetween(*whole)
+    limit = fn.percentile("x", fn.lit(PERCENTILE)).over(of_service) * thresholds.factor
+    averages = cost.withColumns(
+        {**_averages("own", own), **_averages("service", of_service), "percentile_limit": limit}
     )
-    enough = fn.col("own.days") >= thresholds.minimum_days
-    joined = (
-        cost.alias("day")
-        .join(own.alias("own"), list(SERIES))
-        .join(fn.broadcast(of_service).alias("of_service"), "service")
-        .join(fn.broadcast(limits), "service")
-    )
-    chosen = joined.select(
-        *(fn.col(f"day.{name}") for name in ("org_id", "date", "service", "region", "cost_usd", "x")),
-        fn.when(enough, OWN).otherwise(OF_SERVICE).alias("baseline"),
-        *(fn.when(enough, fn.col(f"own.{n}")).otherwise(fn.col(f"of_service.{n}")).alias(n) for n in STATISTICS),
-        "percentile_limit",
+    spreads = averages.withColumns({**_spread("own", own), **_spread("service", of_service)})
+    enough = fn.col("own_days") >= thresholds.minimum_days
+    chosen = spreads.withColumns(
+        {
+            "baseline": fn.when(enough, OWN).otherwise(OF_SERVICE),
+            **{n: fn.when(enough, fn.col(f"own_{n}")).otherwise(fn.col(f"service_{n}")) for n in STATISTICS},
+        }
     )
     scored = chosen.withColumns(
         {
@@ -101,17 +100,20 @@ def flagged(days: DataFrame, thresholds: Thresholds) -> DataFrame:
     return flagged.select(*(column.name for column in DAILY_COSTS.columns))
 
 
-def _statistics(cost: DataFrame, by: tuple[str, ...]) -> DataFrame:
-    half = fn.lit(0.5)
-    middle = cost.groupBy(*by).agg(
-        fn.count("*").alias("days"),
-        fn.avg("x").alias("mean"),
-        fn.stddev_pop("x").alias("deviation"),
-        fn.percentile("x", half).alias("median"),
-    )
-    away = cost.join(fn.broadcast(middle.select(*by, "median")), list(by))
-    spread = away.groupBy(*by).agg(fn.percentile(fn.abs(fn.col("x") - fn.col("median")), half).alias("mad"))
-    return middle.join(spread, list(by))
+def _averages(of: str, over: WindowSpec) -> dict[str, Column]:
+    """Number, mean, standard deviation and median of a baseline."""
+    return {
+        f"{of}_days": fn.count("*").over(over),
+        f"{of}_mean": fn.avg("x").over(over),
+        f"{of}_deviation": fn.stddev_pop("x").over(over),
+        f"{of}_median": fn.percentile("x", fn.lit(0.5)).over(over),
+    }
+
+
+def _spread(of: str, over: WindowSpec) -> dict[str, Column]:
+    """The median absolute deviation of a baseline."""
+    away = fn.abs(fn.col("x") - fn.col(f"{of}_median"))
+    return {f"{of}_mad": fn.percentile(away, fn.lit(0.5)).over(over)}
 
 
 def _ratio(distance: Column, spread: Column) -> Column:

@@ -7,7 +7,7 @@ a state that forgets, so that batch and stream may even take the same file at th
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -34,6 +34,7 @@ from workloads.cloud_usage.sources import EVENTS as EVENTS_SOURCE
 from workloads.cloud_usage.sources import EVENTS_FOLDER
 from workloads.cloud_usage.spec import WORKLOAD
 from workloads.lakehouse import quarantine, raw_files, raw_source, streams, tables
+from workloads.lakehouse.raw_files import RawFile
 from workloads.lakehouse.tables import Table
 from workloads.lakehouse.task import TaskContext
 
@@ -49,14 +50,15 @@ After = Callable[["MicroBatch"], None]
 
 @dataclass(frozen=True)
 class MicroBatch:
-    """What was taken in at once: `engine` and `number` tell it from all others. `rows` are its rows of arrivals, and
-    `arrived_at` (Unix time) is when the oldest of them came.
+    """What was taken in at once: `engine` and `number` tell it from all others. `rows` are its rows of arrivals, which
+    came from `files`, where not from a stream; `arrived_at` (Unix time) is when the oldest of them came.
     """
 
     task: TaskContext
     engine: str
     number: int
     rows: DataFrame | None = None
+    files: Sequence[RawFile] = ()
     arrived_at: float | None = None
 
 
@@ -110,9 +112,12 @@ def _run(
             taken = _take_files(taken, [row["path"] for row in frame.select("path").collect()])
         else:
             taken = _take_messages(taken, frame)
-        if after is not None and taken.rows is not None:
+        if taken.rows is None:
+            return
+        if after is not None:
             settle(task, taken.rows)
             after(taken)
+        _note(taken)
 
     streams.run(source, place, handle, every, lasting)
 
@@ -121,22 +126,20 @@ def _take_files(batch: MicroBatch, paths: list[str]) -> MicroBatch:
     """Takes the files in that no engine took before."""
     task, folder = batch.task, landing(batch.task)
     names = {_within(folder, path) for path in paths}
-    names -= _named(task, FILES, "file", names)
+    asked = ((FILES, "file"), (ARRIVALS, "source_file"))
+    ended, there = tables.side_by_side(lambda where: _named(task, *where, names), asked)
+    names -= ended
     if not names:
         return batch
     # A file of which all arrived, but that was not taken in to its end, is not appended again.
-    fresh = sorted(names - _named(task, ARRIVALS, "source_file", names))
+    fresh = names - there
     files = raw_files.survey_of([folder / name for name in sorted(names)], folder)
     lines = raw_source.read(task.spark, [file for file in files if file.name in fresh])
     _append(batch, lines.withColumnsRenamed({"file": "source_file", "line": "source_line"}))
     came = min((folder / name).stat().st_mtime for name in names)
-    taken = replace(batch, rows=task.table(ARRIVALS).where(tables.among("source_file", names)), arrived_at=came)
+    rows = task.table(ARRIVALS).where(tables.among("source_file", names))
+    taken = replace(batch, rows=rows, files=files, arrived_at=came)
     _take(taken)
-    rows = [
-        {"file": f.name, "source": EVENTS_SOURCE, "sha256": f.sha256, "bytes": f.bytes, "records": f.lines}
-        for f in files
-    ]
-    note_files(task, rows)
     return taken
 
 
@@ -186,19 +189,45 @@ def _append(batch: MicroBatch, lines: DataFrame) -> None:
 
 
 def _take(batch: MicroBatch) -> None:
-    """Makes of what arrived the events, each once, and what is set aside; then notes the micro-batch."""
+    """Makes of what arrived the events, each once, and what is set aside."""
     task, rows = batch.task, batch.rows
-    good = rows.where("rule IS NULL")
-    told = _told(rows)
-    if told["records"] > told["quarantined"]:
+
+    def keep_events() -> None:
+        good = rows.where("rule IS NULL")
         tables.merge(audited(_once(good), task), task.lake, EVENTS, ["event_id"], update=False)
-    if told["quarantined"]:
-        set_aside(task, quarantine.explain(rows.where("rule IS NOT NULL"), EVENT_RULES))
-    if told["late"]:
-        late = good.where("is_late").select(*CONTENT)
-        tables.merge(audited(late, task), task.lake, LATE, SOURCE_KEY, update=False)
-    noted = {"engine": batch.engine, "batch": batch.number, **told}
-    tables.merge(_rows(task, BATCHES, [noted]), task.lake, BATCHES, ["engine", "batch"])
+
+    def keep_wrong() -> None:
+        wrong = rows.where("rule IS NOT NULL")
+        if not wrong.isEmpty():
+            set_aside(task, quarantine.explain(wrong, EVENT_RULES))
+
+    tables.side_by_side(_do, (keep_events, keep_wrong))
+
+
+def _note(batch: MicroBatch) -> None:
+    """Notes a micro-batch, and its late events apart; then its files, which are taken in to their end by that: where it
+    does not come to that, all is done again.
+    """
+    task, rows, told = batch.task, batch.rows, _told(batch.rows)
+
+    def note_batch() -> None:
+        noted = {"engine": batch.engine, "batch": batch.number, **told}
+        tables.merge(_rows(task, BATCHES, [noted]), task.lake, BATCHES, ["engine", "batch"])
+
+    def keep_late() -> None:
+        if told["late"]:
+            late = rows.where("rule IS NULL AND is_late").select(*CONTENT)
+            tables.merge(audited(late, task), task.lake, LATE, SOURCE_KEY, update=False)
+
+    tables.side_by_side(_do, (note_batch, keep_late))
+    if batch.files:
+        own = {"source": EVENTS_SOURCE}
+        noted = [{**own, "file": f.name, "sha256": f.sha256, "bytes": f.bytes, "records": f.lines} for f in batch.files]
+        note_files(task, noted)
+
+
+def _do(step: Callable[[], None]) -> None:
+    step()
 
 
 def _told(rows: DataFrame) -> dict[str, Any]:

@@ -8,7 +8,7 @@ publishes a version, what that holds is gone from here with the next micro-batch
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as fn
@@ -20,10 +20,12 @@ from workloads.cloud_usage.schemas import (
     CUSTOMERS,
     DAILY_COSTS,
     MARTS,
+    MONEY,
     QUARANTINE,
     RESOURCES,
     SPEED,
 )
+from workloads.cloud_usage.serving_tables import SERVING
 from workloads.lakehouse import serving, tables
 from workloads.lakehouse.errors import TaskError
 from workloads.lakehouse.task import Counts, TaskContext
@@ -41,8 +43,10 @@ def run(task: TaskContext) -> Counts:
         if not tables.exists(task.spark, task.lake, table):
             raise TaskError("there are no customers yet: run the batch job once before the stream")
     before = task.table(ARRIVALS).count()
-    # A run that was killed may have left rows unserved: all are.
-    serve(task, {name: task.table(SPEED[name]) for name in refresh(task)})
+    for mart in SPEED.values():
+        tables.ensure(task.spark, task.lake, mart)
+    # What was served may have been served to an end long ago: all rows are served anew.
+    refresh(task, anew=True)
     watch(task, None)
     ingest.speed(task, lambda batch: after(task, batch))
     came = task.table(ARRIVALS).count() - before
@@ -51,25 +55,43 @@ def run(task: TaskContext) -> Counts:
 
 def after(task: TaskContext, batch: ingest.MicroBatch) -> None:
     """What follows each micro-batch: it is served, and how old it was by then is told."""
-    changed = {name: tables.changed(task.spark, task.lake, SPEED[name]) for name in refresh(task)}
-    serve(task, changed)
+    refresh(task)
     watch(task, batch.arrived_at)
     task.publish()
 
 
-def refresh(task: TaskContext) -> list[str]:
-    """Makes the tables of the speed marts complete the served version; gives their names."""
-    found = complete(task, seam.newest(task))
-    tables.side_by_side(lambda pair: task.replace(SPEED[pair[0]], pair[1]), found.items())
-    return list(found)
-
-
-def serve(task: TaskContext, rows: Mapping[str, DataFrame]) -> None:
-    """Puts rows of the speed marts into the serving store, beside the version that they complete."""
-    if reason := serving.unavailable():
+def refresh(task: TaskContext, anew: bool = False) -> None:
+    """Makes the speed marts complete the served version: rows that changed, or all of them `anew`, go to the serving
+    store, and then all of them to the lake. So the lake never holds a row that was not served.
+    """
+    version, reason = seam.newest(task), serving.unavailable()
+    if reason:
         print(f"nothing is served: {reason}")
-    else:
-        serving.publish_speed(task, seam.newest(task), rows)
+    keys = {served.name: served.key for served in SERVING}
+
+    def renew(mart: tuple[str, DataFrame]) -> None:
+        name, now = mart[0], mart[1].localCheckpoint()
+        if reason is None:
+            was = task.table(SPEED[name]).where(fn.col("version") == version)
+            serving.publish_speed(task, version, {name: difference(now, was, keys[name], anew)})
+        task.replace(SPEED[name], now)
+
+    tables.side_by_side(renew, complete(task, version).items())
+
+
+def difference(now: DataFrame, was: DataFrame, key: Sequence[str], anew: bool = False) -> DataFrame:
+    """The rows of `now` that `was` lacks or has otherwise, or all of them `anew`; and the rows of `was` whose key `now`
+    lacks, with nothing but their key: all else is null (`serving_view`).
+    """
+    values = [name for name in now.columns if name not in key]
+
+    def side(frame: DataFrame, name: str) -> DataFrame:
+        return frame.select(*key, fn.struct(*values).alias(name))
+
+    both = side(now, "now").join(side(was, "was"), list(key), "full")
+    if not anew:
+        both = both.where(~fn.col("now").eqNullSafe(fn.col("was")))
+    return both.select(*key, *(fn.col(f"now.{name}").alias(name) for name in values if name != "version"))
 
 
 def watch(task: TaskContext, arrived_at: float | None) -> None:
@@ -84,11 +106,8 @@ def watch(task: TaskContext, arrived_at: float | None) -> None:
 
 def complete(task: TaskContext, version: int) -> Mapping[str, DataFrame]:
     """The speed marts that complete a version, by name."""
-    customers, resources = task.table(CUSTOMERS), task.table(RESOURCES)
-    # Kept, for four marts are made of it.
-    since = conform.conform(
-        conform.known(seam.outside(task, version), customers), customers, resources
-    ).localCheckpoint()
+    # The marts of events use nothing that silver adds to an event. Kept, for four marts are made of them.
+    since = conform.known(seam.outside(task, version), task.table(CUSTOMERS)).localCheckpoint()
     made = {name: mart(since) for name, mart in marts.OF_EVENTS.items()}
     made["cost_anomaly_mart"] = _anomalies(task, since, version)
     number = fn.lit(version).cast("BIGINT").alias("version")
@@ -99,14 +118,13 @@ def _anomalies(task: TaskContext, since: DataFrame, version: int) -> DataFrame:
     """The days that are flagged, or not any more, now that more is known than the served version holds."""
     held = task.table(DAILY_COSTS).select(*UNIT, "cost_usd", "is_anomaly")
     days = held.drop("is_anomaly").unionAll(anomalies.daily(since).select(*UNIT, "cost_usd"))
-    summed = days.groupBy(*UNIT).agg(fn.sum("cost_usd").cast("DECIMAL(28,8)").alias("cost_usd"))
+    summed = days.groupBy(*UNIT).agg(fn.sum("cost_usd").cast(MONEY).alias("cost_usd"))
     now = anomalies.flagged(summed, anomalies.Thresholds.of(task.parameters))
     # Rows that are served are not taken back: they say that the day is none any more.
     shown = held.where("is_anomaly").select(*UNIT)
     mart = SPEED["cost_anomaly_mart"]
     if tables.exists(task.spark, task.lake, mart):
         shown = shown.unionAll(task.table(mart).where(fn.col("version") == version).select(*UNIT))
-    # Kept, for the table that it is of is about to be replaced.
-    was = shown.distinct().withColumn("was", fn.lit(True)).localCheckpoint()
+    was = shown.distinct().withColumn("was", fn.lit(True))
     either = now.join(was, list(UNIT), "left").where("is_anomaly OR was")
     return either.select(*(column.name for column in MARTS["cost_anomaly_mart"].columns))

@@ -20,8 +20,9 @@ def view(table: ServingTable, batch: Iterable[Row], speed: Iterable[Row], shown_
 
     `batch` and `speed` are rows with the column `version`; of `speed` those of several versions. A row of the batch
     layer takes the speed layer's of its own version; a key that only the speed layer has counts with `shown_version`.
+    Where the speed layer has nothing any more for a key that it had, its row is empty: as if it was not there.
     """
-    beside = {(_key(table, row), row["version"]): row for row in speed}
+    beside = {(_key(table, row), row["version"]): row for row in speed if not _is_empty(table, row)}
     seen = {}
     for row in batch:
         key = _key(table, row)
@@ -58,6 +59,10 @@ def _either(one: Any, other: Any) -> Any:
 
 def _key(table: ServingTable, row: Row) -> tuple:
     return tuple(row[name] for name in table.key)
+
+
+def _is_empty(table: ServingTable, row: Row) -> bool:
+    return all(row[column.name] is None for column in table.columns if column.name not in table.key)
 
 
 def _declared(table: ServingTable, row: Row) -> dict[str, Any]:

@@ -119,14 +119,6 @@ def read(spark: SparkSession, lake: Lake, table: Table) -> DataFrame:
     return spark.read.table(lake.table(table.name))
 
 
-def changed(spark: SparkSession, lake: Lake, table: Table) -> DataFrame:
-    """The rows that the last replacement of the table brought: those that the version before it did not have."""
-    name = lake.table(table.name)
-    now, *before = [c.number for c in _commits(spark, name) if c.operation not in (*VACUUM, OPTIMIZE)][:2]
-    rows = spark.read.option("versionAsOf", now).table(name)
-    return rows.exceptAll(spark.read.option("versionAsOf", before[0]).table(name)) if before else rows
-
-
 def replace(frame: DataFrame, lake: Lake, table: Table) -> None:
     """Makes `frame` the whole content of the table."""
     with effect("table", table.name):

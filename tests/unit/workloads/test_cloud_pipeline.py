@@ -325,3 +325,20 @@ def test_the_next_batch_is_that_of_one_batch_and_loses_nothing(streamed: Place, 
     fewer = streamed.run("bronze", run_id="run-3")["bronze"]
     assert fewer.balanced
     assert counts["bronze"].records_in - fewer.records_in == lines
+
+
+def test_what_is_served_anew_is_what_changed_and_what_is_gone(spark) -> None:
+    from workloads.cloud_usage.speed import difference
+
+    form = "org STRING, day INT, events BIGINT, note STRING, version BIGINT"
+    was = spark.createDataFrame([("a", 1, 5, None, 7), ("b", 1, 5, "x", 7), ("c", 1, 5, "x", 7)], form)
+    now = spark.createDataFrame([("a", 1, 5, None, 7), ("b", 1, 5, None, 7), ("b", 2, 1, "x", 7)], form)
+
+    def rows(**options) -> set[tuple]:
+        found = difference(now, was, ["org", "day"], **options)
+        assert found.columns == ["org", "day", "events", "note"]
+        return {tuple(row) for row in found.collect()}
+
+    changed, gone = {("b", 1, 5, None), ("b", 2, 1, "x")}, {("c", 1, None, None)}
+    assert rows() == changed | gone
+    assert rows(anew=True) == changed | gone | {("a", 1, 5, None)}

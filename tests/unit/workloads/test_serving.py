@@ -51,6 +51,12 @@ def row(day: int, version: int, events: int | None, cost: str | None = "0", note
     return values | {"version": version}
 
 
+def test_an_empty_row_of_the_speed_layer_says_that_it_has_nothing_any_more():
+    empty = [row(day, 7, None, None, None, None) for day in (1, 2)]
+    assert view(ADDS, [row(1, 7, 2)], empty, 7) == view(ADDS, [row(1, 7, 2)], [], 7)
+    assert view(REPLACES, [row(1, 7, 2)], empty, 7) == view(REPLACES, [row(1, 7, 2)], [], 7)
+
+
 def test_numbers_are_added_and_anything_else_is_taken_from_where_it_is():
     (seen,) = view(ADDS, [row(1, 7, 2, "1.10", None)], [row(1, 7, 3, "2.05", "late")], 7)
     assert seen == {
