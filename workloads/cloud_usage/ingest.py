@@ -212,7 +212,7 @@ def _note(batch: MicroBatch) -> None:
 
     def note_batch() -> None:
         noted = {"engine": batch.engine, "batch": batch.number, **told}
-        tables.merge(_rows(task, BATCHES, [noted]), task.lake, BATCHES, ["engine", "batch"])
+        tables.append(_rows(task, BATCHES, [noted]), task.lake, BATCHES, batch.engine, batch.number)
 
     def keep_late() -> None:
         if told["late"]:

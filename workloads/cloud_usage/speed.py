@@ -97,9 +97,13 @@ def difference(now: DataFrame, was: DataFrame, key: Sequence[str], anew: bool = 
 def watch(task: TaskContext, arrived_at: float | None) -> None:
     """Reports how long the oldest record of a micro-batch waited (Unix time of its arrival), and what is set aside."""
     task.report("medallion_stream_lag_seconds", 0 if arrived_at is None else time.time() - arrived_at)
-    late, records = task.table(BATCHES).agg(fn.sum("late"), fn.sum(fn.expr("records - quarantined"))).head()
+    good = fn.sum(fn.expr("records - quarantined"))
+    asked = (
+        task.table(BATCHES).agg(fn.sum("late"), good),
+        task.table(QUARANTINE).agg(fn.unix_micros(fn.min("ingested_at"))),
+    )
+    (late, records), (oldest,) = tables.side_by_side(DataFrame.head, asked)
     task.report("medallion_stream_late_share", late / records if records else 0)
-    oldest = task.table(QUARANTINE).agg(fn.unix_micros(fn.min("ingested_at"))).head()[0]
     age = 0 if oldest is None else max(0, time.time() - oldest / MICROS)
     task.report("medallion_stream_quarantine_age_seconds", age)
 
@@ -118,6 +122,8 @@ def _anomalies(task: TaskContext, since: DataFrame, version: int) -> DataFrame:
     """The days that are flagged, or not any more, now that more is known than the served version holds."""
     held = task.table(DAILY_COSTS).select(*UNIT, "cost_usd", "is_anomaly")
     days = held.drop("is_anomaly").unionAll(anomalies.daily(since).select(*UNIT, "cost_usd"))
+    # Days are compared with those of their service only.
+    days = days.join(fn.broadcast(since.select("service").distinct()), "service", "left_semi")
     summed = days.groupBy(*UNIT).agg(fn.sum("cost_usd").cast(MONEY).alias("cost_usd"))
     now = anomalies.flagged(summed, anomalies.Thresholds.of(task.parameters))
     # Rows that are served are not taken back: they say that the day is none any more.
@@ -126,5 +132,5 @@ def _anomalies(task: TaskContext, since: DataFrame, version: int) -> DataFrame:
     if tables.exists(task.spark, task.lake, mart):
         shown = shown.unionAll(task.table(mart).where(fn.col("version") == version).select(*UNIT))
     was = shown.distinct().withColumn("was", fn.lit(True))
-    either = now.join(was, list(UNIT), "left").where("is_anomaly OR was")
+    either = now.join(fn.broadcast(was), list(UNIT), "left").where("is_anomaly OR was")
     return either.select(*(column.name for column in MARTS["cost_anomaly_mart"].columns))
