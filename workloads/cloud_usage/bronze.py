@@ -122,8 +122,10 @@ def _take_masters(task: TaskContext, files: list[RawFile], known: dict[str, Know
             delivery = masters.Delivery(file, day or days.get(file.sha256, today), repaired.get(file.name, {}))
             by_source[name].append(delivery)
     # Kept, for they are asked three times.
-    read = {source: masters.read(task.spark, source, by_source[source.name]) for source in SOURCES}
-    found = {source: records.localCheckpoint(eager=False) for source, records in read.items()}
+    read = tables.side_by_side(
+        lambda source: masters.read(task.spark, source, by_source[source.name]).localCheckpoint(eager=False), SOURCES
+    )
+    found = dict(zip(SOURCES, read, strict=True))
     rows = tables.side_by_side(
         lambda source: _take_master(task, source, by_source[source.name], found[source]), SOURCES
     )

@@ -42,8 +42,10 @@ def read(spark: SparkSession, master: Master, deliveries: Iterable[Delivery]) ->
     """
     deliveries = list(deliveries)
     raw = raw_csv.read(spark, [(delivery.file, delivery.repaired) for delivery in deliveries])
-    days = spark.createDataFrame([(d.file.name, d.as_of) for d in deliveries], "file STRING, as_of DATE")
-    delivered = typed(raw.join(fn.broadcast(days), "file"), master)
+    days = [fn.when(fn.col("file") == delivery.file.name, fn.lit(delivery.as_of)) for delivery in deliveries]
+    dated = raw.withColumn("as_of", fn.coalesce(fn.lit(None).cast("DATE"), *days))
+    # Kept before it is filtered, twice: the optimizer would repeat all of its expressions in each filter.
+    delivered = typed(dated, master).localCheckpoint(eager=False)
     known = told_apart(delivered.where("rule IS NULL"), master)
     return known.unionByName(delivered.where("rule IS NOT NULL").withColumn("repeated", fn.lit(False)))
 
