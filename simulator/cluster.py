@@ -126,7 +126,6 @@ def spark_conf(settings: dict[str, Any], scratch: Path) -> dict[str, str]:
         "spark.databricks.delta.snapshotPartitions": "2",
         # VACUUM lists files in so many tasks, of each table however small: 10,000 by default, which take a minute here.
         "spark.sql.sources.parallelPartitionDiscovery.parallelism": "4",
-        "spark.sql.codegen.cache.maxEntries": "100",
         # A micro-batch alone has some 300 pieces of generated code; where the cache holds only 100, the default, they
         # are compiled anew each time, which took 8 of its 30 seconds of CPU.
         "spark.sql.codegen.cache.maxEntries": "2000",
