@@ -77,6 +77,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             group = "spark for cloud-usage" if of_cloud_usage else "spark"
         elif "standing" in item.fixturenames:
             group = "standing"
+        elif "record" in item.fixturenames:
+            group = "programs"
         else:
             group = item.module.__name__
         item.add_marker(pytest.mark.xdist_group(group))
