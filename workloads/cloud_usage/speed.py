@@ -45,7 +45,7 @@ def run(task: TaskContext) -> Counts:
     before = task.table(ARRIVALS).count()
     for mart in SPEED.values():
         tables.ensure(task.spark, task.lake, mart)
-    # What was served may have been served to an end long ago: all rows are served anew.
+    # Rows of the store live for a time only, and a stream may have stood still for long: all are served anew.
     refresh(task, anew=True)
     watch(task, None)
     ingest.speed(task, lambda batch: after(task, batch))
@@ -62,7 +62,7 @@ def after(task: TaskContext, batch: ingest.MicroBatch) -> None:
 
 def refresh(task: TaskContext, anew: bool = False) -> None:
     """Makes the speed marts complete the served version: rows that changed, or all of them `anew`, go to the serving
-    store, and then all of them to the lake. So the lake never holds a row that was not served.
+    store, where there is one, and then all of them to the lake. So what the lake holds is what was served.
     """
     version, reason = seam.newest(task), serving.unavailable()
     if reason:
