@@ -7,6 +7,9 @@ run is repaired, or run again. With `--kill`, the driver is killed indeed, in a 
 the last write it always is. Tables, exports and the model registry must be those of an undisturbed run: tables by
 content without audit columns, exports by what they say (see `export`), one new version of the model. Between two
 reports that only tell of the run nothing of this can change: of several in a row, the first is a point.
+
+With `--stream`, half of the events come after the job ran, and it is the workload's stream that is killed while it
+takes them, and run again.
 """
 
 from __future__ import annotations
@@ -16,6 +19,7 @@ import hashlib
 import json
 import pickle
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -37,14 +41,25 @@ APART = ("reports/", "silver/quality_reports/", "catalog/", "bronze/checkpoints/
 OF_ONE_RUN = ("artifact_path:", "model_id:", "model_size_bytes:", "model_uuid:", "run_id:", "utc_time_created:")
 ENCODERS = "label_encoders.pkl"
 OF_A_RUN = "reports/runs/"
+STREAM = ("--stream", "--for", "20s", "--parameter", "trigger_seconds=1", "--parameter", "files_per_trigger=4")
 
 
-def prepare(folder: Path, workload: str) -> Platform:
-    """A platform whose stack is up and whose input, a small sample, is uploaded."""
-    at = Platform(folder / "home")
+def prepare(folder: Path, workload: str, stream: bool = False) -> Platform:
+    """A platform whose stack is up and whose input, a small sample, is uploaded; that of a stream half before the job
+    ran, half after it.
+    """
+    at, data = Platform(folder / "home"), folder / "sample" / "data"
     at.up()
     at.succeed("medallion", "generate", workload, *SAMPLES[workload], "--output", str(folder / "sample"))
-    at.succeed("medallion", "upload", workload, str(folder / "sample" / "data"), "--replace")
+    if stream:
+        later = folder / "later" / "usage_events_stream"
+        later.mkdir(parents=True)
+        for file in sorted((data / later.name).iterdir())[::2]:
+            file.rename(later / file.name)
+    at.succeed("medallion", "upload", workload, str(data), "--replace")
+    if stream:
+        at.succeed("medallion", "run", workload)
+        at.succeed("medallion", "upload", workload, str(later.parent))
     return at
 
 
@@ -82,13 +97,16 @@ def export(file: Path) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def writes(at: Platform, workload: str, listing: Path, states: Path | None = None) -> list[str]:
-    """Run the job undisturbed; its durable writes in order, as `kind name`. `states`: where to copy what each finds."""
+def writes(at: Platform, run: Sequence[str], listing: Path, states: Path | None = None) -> list[str]:
+    """Run the job (`medallion RUN`) undisturbed; its durable writes in order, as `kind name`.
+
+    `states`: where to copy what each finds.
+    """
     ways = {"EFFECTS_LIST": str(listing)}
     if states is not None:
         states.mkdir()
         ways |= {"EFFECTS_STATES": str(states), "EFFECTS_HOME": str(at.home)}
-    at.succeed("medallion", "run", workload, PYTHONPATH=str(KILL_POINT), **ways)
+    at.succeed("medallion", *run, PYTHONPATH=str(KILL_POINT), **ways)
     return [line.replace("\t", " ") for line in listing.read_text().splitlines()]
 
 
@@ -100,18 +118,20 @@ def kill_points(names: list[str], every: int = 1, first: int = 1) -> list[tuple[
     return [*points, (f"after:{len(names)}", names[-1])]
 
 
-def killed(at: Platform, workload: str, snapshot: Path, point: str, mend: str) -> tuple[dict[str, Any], bool]:
-    """The outcome of a run killed at a point and mended by `repair` or `run`; and whether it was killed indeed."""
+def killed(
+    at: Platform, run: Sequence[str], snapshot: Path, point: str, mend: Sequence[str]
+) -> tuple[dict[str, Any], bool]:
+    """The outcome of a run killed at a point and mended (`medallion MEND`); and whether it was killed indeed."""
     at.restore(snapshot)
-    first = at.call("medallion", "run", workload, PYTHONPATH=str(KILL_POINT), EFFECTS_KILL_POINT=point)
-    at.succeed("medallion", mend, workload)
+    first = at.call("medallion", *run, PYTHONPATH=str(KILL_POINT), EFFECTS_KILL_POINT=point)
+    at.succeed("medallion", *mend)
     return outcome(at), first.returncode != 0
 
 
-def mended(at: Platform, workload: str, state: Path, mend: str) -> dict[str, Any]:
-    """The outcome of a run whose driver and session were gone in that state, mended by `repair` or `run`."""
+def mended(at: Platform, state: Path, mend: Sequence[str]) -> dict[str, Any]:
+    """The outcome of a run whose driver and session were gone in that state, mended by `medallion MEND`."""
     at.restore(state)
-    at.succeed("medallion", mend, workload)
+    at.succeed("medallion", *mend)
     return outcome(at)
 
 
@@ -123,25 +143,29 @@ def main() -> None:
     parser.add_argument("--first", type=int, default=1, help="begin with that point, to share them out")
     parser.add_argument("--kill", action="store_true", help="a run for each point, killed there")
     parser.add_argument("--mend", choices=("repair", "run"), default="repair")
+    parser.add_argument("--stream", action="store_true", help="kill the stream of cloud-usage, and run it again")
     options = parser.parse_args()
+    workload = "cloud-usage" if options.stream else options.workload
+    run = ["run", workload, *(STREAM if options.stream else ())]
+    mend = run if options.stream else [options.mend, workload]
     console = Console(width=160)
     with tempfile.TemporaryDirectory(prefix="medallion-") as name:
         folder = Path(name).resolve()
-        at = prepare(folder, options.workload)
+        at = prepare(folder, workload, options.stream)
         at.snapshot(folder / "snapshot")
         states = folder / "states"
-        names = writes(at, options.workload, folder / "writes", None if options.kill else states)
+        names = writes(at, run, folder / "writes", None if options.kill else states)
         expected = outcome(at)
         points = kill_points(names, options.every, options.first)
         way = "killed" if options.kill else "stopped for good"
-        console.print(f"Driver {way} at each of {len(points)} points, then `medallion {options.mend}`")
+        console.print(f"Driver {way} at each of {len(points)} points, then `medallion {' '.join(mend)}`")
         wrong = 0
         # Line by line, for it takes an hour: whoever ends it early has what was found.
         for number, (point, text) in enumerate(points, 1):
             if (state := states / point).is_dir():
-                found, was = mended(at, options.workload, state, options.mend), "stopped"
+                found, was = mended(at, state, mend), "stopped"
             else:
-                found, died = killed(at, options.workload, folder / "snapshot", point, options.mend)
+                found, died = killed(at, run, folder / "snapshot", point, mend)
                 was = "killed" if died else "NOT KILLED"
             place = difference(expected, found)
             wrong += bool(place) or was == "NOT KILLED"

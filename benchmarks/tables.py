@@ -8,8 +8,10 @@ from pathlib import Path
 import pandas as pd
 from deltalake import DeltaTable
 
-# Columns that say when and by which run a row was written.
-AUDIT = {"ingested_at", "ingest_time", "run_id", "scored_at", "first_ingested_at"}
+# Columns that say when, by which run and by which engine (of a stream's checkpoint) a row was written.
+AUDIT = {
+    *("ingested_at", "ingest_time", "ingest_ts", "run_id", "scored_at", "first_ingested_at", "published_at", "engine")
+}
 
 
 def contents(catalog: Path) -> dict[str, list]:

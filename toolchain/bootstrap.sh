@@ -52,6 +52,7 @@ if [ -x "$venv/bin/python" ] && [ -f "$stamp" ] && [ "$(fingerprint "$venv/bin/p
     exit 0
 fi
 
+[ ! -L "$venv" ] || fail "$venv is a link, and set-up would empty the folder that it names: remove the link"
 python=$(choose_python)
 free_kb=$(df -Pk "$root" | awk 'NR == 2 { print $4 }')
 if [ ! -d "$venv" ] && [ "$free_kb" -lt "$needed_kb" ]; then

@@ -35,10 +35,11 @@ def test_an_up_after_a_killed_one_ends_in_the_same_state(undisturbed, stack, num
 def test_a_repair_after_a_killed_job_gives_equal_tables_exports_and_models(tmp_path):
     at = kill_job.prepare(tmp_path, "ssh-logs")
     at.snapshot(tmp_path / "snapshot")
-    names = kill_job.writes(at, "ssh-logs", tmp_path / "writes")
+    names = kill_job.writes(at, ["run", "ssh-logs"], tmp_path / "writes")
     expected = kill_job.outcome(at)
     assert expected["models"] == {"ssh-anomaly-model": {"versions": 1, "aliases": {"champion": 1}}}
     number = round(SHARE_OF_WRITES * len(names))
-    found, was_killed = kill_job.killed(at, "ssh-logs", tmp_path / "snapshot", f"before:{number}", "repair")
+    point, run, repair = f"before:{number}", ["run", "ssh-logs"], ["repair", "ssh-logs"]
+    found, was_killed = kill_job.killed(at, run, tmp_path / "snapshot", point, repair)
     assert was_killed, names[number - 1]
     assert kill_job.difference(expected, found) == "", names[number - 1]

@@ -18,7 +18,7 @@ from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as fn
 
 from workloads.cloud_usage import brokers, events, repairs
-from workloads.cloud_usage.rules import EVENT_RULES, KEYS
+from workloads.cloud_usage.rules import EVENT_RULES
 from workloads.cloud_usage.schemas import (
     ARRIVALS,
     AUDIT,
@@ -134,8 +134,9 @@ def _take_files(batch: MicroBatch, paths: list[str]) -> MicroBatch:
     # A file of which all arrived, but that was not taken in to its end, is not appended again.
     fresh = names - there
     files = raw_files.survey_of([folder / name for name in sorted(names)], folder)
-    lines = raw_source.read(task.spark, [file for file in files if file.name in fresh])
-    _append(batch, lines.withColumnsRenamed({"file": "source_file", "line": "source_line"}))
+    read = events.reader(task.ingest_time, repairs.read(task))
+    fresh = [file for file in files if file.name in fresh]
+    _append(batch, events.hashed(raw_source.read(task.spark, fresh, read, events.LINES_READ)))
     came = min((folder / name).stat().st_mtime for name in names)
     rows = task.table(ARRIVALS).where(tables.among("source_file", names))
     taken = replace(batch, rows=rows, files=files, arrived_at=came)
@@ -148,14 +149,14 @@ def _take_messages(batch: MicroBatch, frame: DataFrame) -> MicroBatch:
     task, text = batch.task, fn.expr("try_validate_utf8(CAST(value AS STRING))")
     source = fn.concat_ws("/", fn.lit("topic"), "topic", fn.col("partition").cast("STRING"))
     lines = frame.select(
-        source.alias("source_file"),
-        fn.col("offset").alias("source_line"),
+        source.alias("file"),
+        fn.col("offset").alias("line"),
         fn.when(text.isNull(), fn.col("value")).alias("raw"),
         fn.coalesce(text, fn.base64("value"), fn.lit("")).alias("text"),
         text.isNull().alias("damaged_text"),
     )
     came = fn.unix_micros(fn.min("timestamp"))
-    ranges = frame.groupBy(source.alias("source_file")).agg(fn.min("offset"), fn.max("offset"), came).collect()
+    ranges = frame.groupBy(source.alias("file")).agg(fn.min("offset"), fn.max("offset"), came).collect()
     if not ranges:
         return batch
     among = " OR ".join(
@@ -163,22 +164,21 @@ def _take_messages(batch: MicroBatch, frame: DataFrame) -> MicroBatch:
         for name, first, last, _ in ranges
     )
     if tables.exists(task.spark, task.lake, ARRIVALS):
-        there = task.table(ARRIVALS).where(among).select(*SOURCE_KEY)
-        lines = lines.join(there, list(SOURCE_KEY), "left_anti")
-    _append(batch, lines)
+        there = task.table(ARRIVALS).where(among).selectExpr("source_file AS file", "source_line AS line")
+        lines = lines.join(there, ["file", "line"], "left_anti")
+    _append(batch, events.parse(lines, task.ingest_time, repairs.read(task)))
     oldest = min(micros for *_, micros in ranges) / 10**6
     taken = replace(batch, rows=task.table(ARRIVALS).where(among), arrived_at=oldest)
     _take(taken)
     return taken
 
 
-def _append(batch: MicroBatch, lines: DataFrame) -> None:
-    """Adds what arrived, with the rule that it breaks, under the number of the micro-batch."""
+def _append(batch: MicroBatch, parsed: DataFrame) -> None:
+    """Adds what arrived, as it was parsed, under the number of the micro-batch."""
     task, newest = batch.task, _newest(batch.task)
     late_before = None if newest is None else newest - timedelta(minutes=task.parameters["watermark_minutes"])
     is_late = fn.lit(False) if late_before is None else fn.col("event_time") < fn.lit(late_before)
-    parsed = events.parse(repairs.applied(lines, repairs.read(task)), task.ingest_time)
-    rows = parsed.withColumns(
+    rows = parsed.withColumnsRenamed({"file": "source_file", "line": "source_line"}).withColumns(
         {
             "is_late": fn.col("rule").isNull() & is_late,
             "engine": fn.lit(batch.engine),
@@ -233,13 +233,13 @@ def _do(step: Callable[[], None]) -> None:
 def _told(rows: DataFrame) -> dict[str, Any]:
     """What is to be noted of a micro-batch."""
     good = fn.col("rule").isNull()
-    keys = fn.flatten(fn.collect_set(fn.when(good, fn.json_object_keys("text"))))
+    keys = fn.flatten(fn.collect_set("new_keys"))
     found = rows.agg(
         fn.count("*").alias("records"),
         fn.count("rule").alias("quarantined"),
         fn.count_if("is_late").alias("late"),
         fn.unix_micros(fn.max(fn.when(good, fn.col("event_time")))).alias("newest"),
-        fn.array_sort(fn.array_except(fn.array_distinct(keys), fn.array(*map(fn.lit, KEYS)))).alias("new_keys"),
+        fn.array_sort(fn.array_distinct(keys)).alias("new_keys"),
     )
     told = found.head().asDict()
     return {**told, "newest": _moment(told["newest"])}
@@ -292,15 +292,15 @@ def replay(task: TaskContext, rule: str) -> None:
     aside = task.table(QUARANTINE).where(fn.col("source") == EVENTS_SOURCE)
     chosen = aside if rule == "all" else aside.where(fn.col("rule") == rule)
     lines = chosen.select(
-        fn.col("file").alias("source_file"),
-        fn.col("line").alias("source_line"),
+        "file",
+        "line",
         fn.when(fn.col("damaged_text"), fn.col("raw")).alias("raw"),
         "text",
         "damaged_text",
         fn.col("rule").alias("broke"),
     )
-    # Kept before it is filtered: the optimizer would push the filter, and with it the parser, through each column.
-    again = events.parse(repairs.applied(lines, repairs.read(task)), task.ingest_time).localCheckpoint()
+    again = events.parse(lines, task.ingest_time, repairs.read(task))
+    again = again.withColumnsRenamed({"file": "source_file", "line": "source_line"}).localCheckpoint()
     # A conflict is no fault of the line: it is settled only by a repair that names another event.
     there = task.table(EVENTS).select("event_id")
     cured = (

@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from workloads.cloud_usage.spec import WORKLOAD
 from workloads.lakehouse import raw_files
 from workloads.lakehouse.errors import TaskError
 from workloads.lakehouse.task import TaskContext
-
-if TYPE_CHECKING:
-    from pyspark.sql import DataFrame
 
 KEYS = ("file", "line", "text")
 
@@ -48,20 +48,18 @@ def read(task: TaskContext) -> dict[str, dict[int, str]]:
     return dict(found)
 
 
-def applied(lines: DataFrame, repairs: dict[str, dict[int, str]]) -> DataFrame:
-    """Raw lines (`source_file`, `source_line`, `text`, `raw`, `damaged_text`) with the repairs in their places."""
-    from pyspark.sql import functions as fn
-
-    rows = [(file, line, text) for file, by_line in repairs.items() for line, text in by_line.items()]
-    if not rows:
+def applied(lines: pa.RecordBatch, repairs: Mapping[str, Mapping[int, str]]) -> pa.RecordBatch:
+    """Raw lines (`file`, `line`, `text`, `raw`, `damaged_text`) with the repairs in their places."""
+    if not repairs or not pc.any(pc.is_in(lines["file"], pa.array(list(repairs)))).as_py():
         return lines
-    new = lines.sparkSession.createDataFrame(rows, "source_file STRING, source_line BIGINT, repaired STRING")
-    joined = lines.join(fn.broadcast(new), ["source_file", "source_line"], "left")
-    is_new = fn.col("repaired").isNotNull()
-    return joined.withColumns(
-        {
-            "text": fn.coalesce("repaired", "text"),
-            "raw": fn.when(~is_new, fn.col("raw")),
-            "damaged_text": fn.when(is_new, fn.lit(False)).otherwise(fn.col("damaged_text")),
-        }
-    ).select(lines.columns)
+    places = zip(lines["file"].to_pylist(), lines["line"].to_pylist(), strict=True)
+    new = [repairs.get(file, {}).get(line) for file, line in places]
+    texts = pa.array(new, pa.string())
+    is_new = texts.is_valid()
+    return (
+        lines.set_column(lines.schema.get_field_index("text"), "text", pc.coalesce(texts, lines["text"]))
+        .set_column(lines.schema.get_field_index("raw"), "raw", pc.if_else(is_new, None, lines["raw"]))
+        .set_column(
+            lines.schema.get_field_index("damaged_text"), "damaged_text", pc.and_not(lines["damaged_text"], is_new)
+        )
+    )

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 
 LONGEST = 2**20  # characters
 CLOCKS_DIFFER_BY = timedelta(days=1)
-EARLIEST = "2000-01-01"
-MINIMUM_COST = "-0.01"
+EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
+MINIMUM_COST = Decimal("-0.01")
 SCHEMA_VERSIONS = (1, 2)
 
 REQUIRED = (
@@ -33,7 +34,7 @@ EVENT_RULES: Mapping[str, str] = {
     "wrong_type": "a key that should be a text is an object or a list",
     "unknown_schema_version": f"its schema version is none of {', '.join(map(str, SCHEMA_VERSIONS))}",
     "bad_timestamp": "its timestamp is no date and time in ISO 8601",
-    "time_out_of_range": f"its time is before {EARLIEST}, or more than a day after it was ingested",
+    "time_out_of_range": f"its time is before {EARLIEST:%Y-%m-%d}, or more than a day after it was ingested",
     "bad_number": f"one of {', '.join(NUMBERS)} is no number, or one that is too large",
     "inexact_amount": "its cost has more than 8 decimals",
     "cost_below_minimum": f"its cost is below {MINIMUM_COST} USD",

@@ -84,6 +84,7 @@ ARRIVALS = Table(
     (
         *EVENT_COLUMNS,
         Column("rule", "STRING", "The rule that it breaks; null where it is an event"),
+        Column("new_keys", "ARRAY<STRING>", "Keys of an event that are not declared; null where it has none"),
         Column("text", "STRING", "The line as text; what is no UTF-8 appears as \\xNN"),
         Column("raw", "BINARY", "Its exact bytes where they are no UTF-8; else null, for `text` is exact"),
         Column("is_late", "BOOLEAN", "Whether it came after newer ones, by more than the watermark", audit=True),

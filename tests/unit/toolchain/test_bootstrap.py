@@ -158,3 +158,16 @@ def test_an_installation_that_fails_is_done_again(bootstrap, checkout: Path, tmp
     assert "error: the Python packages could not be installed (see above): check network, proxy and disk" in done.stderr
     assert not (checkout / ".venv" / "medallion.stamp").exists()
     assert bootstrap().returncode == 1
+
+
+def test_an_environment_that_is_a_link_is_left_alone(bootstrap, checkout: Path, tmp_path: Path) -> None:
+    """`python -m venv --clear` empties the folder that a link names: that of another checkout."""
+    other = tmp_path / "other"
+    other.mkdir()
+    (checkout / ".venv").symlink_to(other)
+    done = bootstrap(python3_12=fake_python(tmp_path / "log", "3.12.1", "12"))
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == (
+        f"error: {checkout}/.venv is a link, and set-up would empty the folder that it names: remove the link\n"
+    )
+    assert list(other.iterdir()) == []

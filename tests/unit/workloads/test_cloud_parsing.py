@@ -96,7 +96,7 @@ def parsed(spark) -> dict[str, dict]:
     rows = [(name, text, False) for name, text in cases.items()] + [("bytes", "\\xff", True)]
     lines = spark.createDataFrame(rows, "name STRING, text STRING, damaged_text BOOLEAN")
     micros = "unix_micros(event_time) AS micros"
-    return {row["name"]: row.asDict() for row in events.parse(lines, INGESTED).selectExpr("*", micros).collect()}
+    return {row["name"]: row.asDict() for row in events.parse(lines, INGESTED, {}).selectExpr("*", micros).collect()}
 
 
 def test_what_can_be_cured_or_kept_is_kept(parsed) -> None:
