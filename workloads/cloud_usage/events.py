@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from functools import partial
 
 import numpy as np
 import pyarrow as pa
@@ -18,6 +19,7 @@ from pyspark.sql.types import StructType
 from workloads.cloud_usage import judged, repairs, usual
 from workloads.cloud_usage.schemas import EVENT_COLUMNS
 from workloads.lakehouse import raw_source
+from workloads.lakehouse.batches import mapped
 
 HASH = "content_hash"
 READ = tuple(column for column in EVENT_COLUMNS if column.name != HASH)
@@ -45,7 +47,7 @@ def parse(lines: DataFrame, ingest_time: datetime, repaired: Mapping[str, Mappin
     """
     read = reader(ingest_time, repaired)
     schema = StructType([*lines.schema.fields, *StructType.fromDDL(ADDED).fields])
-    return hashed(lines.mapInArrow(lambda batches: map(read, batches), schema))
+    return hashed(mapped(lines, partial(map, read), schema))
 
 
 def reader(ingest_time: datetime, repaired: Mapping[str, Mapping[int, str]]) -> Read:

@@ -39,7 +39,7 @@ from workloads.lakehouse.tables import Table
 from workloads.lakehouse.task import TaskContext
 
 CHECKPOINTS = "bronze/checkpoints/cloud-usage"
-BATCH_BYTES = 256 * 2**20  # of files, in a micro-batch of the batch layer
+BATCH_BYTES = 2**30  # of files, in a micro-batch of the batch layer
 MESSAGES_A_FILE = 1_000  # what a file is to a trigger of files, so many messages are to one of a stream
 SOURCE_KEY = ("source_file", "source_line")
 EVENT_NAMES = tuple(column.name for column in EVENT_COLUMNS)

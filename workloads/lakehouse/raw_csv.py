@@ -15,6 +15,7 @@ from pathlib import Path
 import pyarrow as pa
 from pyspark.sql import DataFrame, SparkSession
 
+from workloads.lakehouse.batches import mapped
 from workloads.lakehouse.raw_files import RawFile
 
 BATCH_RECORDS = 5_000
@@ -125,7 +126,7 @@ def read(spark: SparkSession, files: Iterable[tuple[RawFile, Mapping[int, str]]]
             for number in batch.column(0).to_pylist():
                 yield from _batches(*plan[number])
 
-    return spark.range(0, len(plan), numPartitions=len(plan)).mapInArrow(found, SCHEMA)
+    return mapped(spark.range(0, len(plan), numPartitions=len(plan)), found, SCHEMA)
 
 
 def _batches(name: str, path: str, repaired: Mapping[int, str]) -> Iterator[pa.RecordBatch]:

@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.types import StructType
 
+from workloads.lakehouse.batches import mapped
 from workloads.lakehouse.raw_files import RANGE_BYTES, DamagedGzipError, RawFile, gunzip, whole_lines
 
 BATCH_LINES = 10_000
@@ -56,7 +57,7 @@ def read(
                     found = _read(piece)
                     yield from found if made_of is None else map(made_of, found)
 
-    return spark.range(0, len(plan), numPartitions=len(plan)).mapInArrow(lines, schema)
+    return mapped(spark.range(0, len(plan), numPartitions=len(plan)), lines, schema)
 
 
 def _plan(files: Iterable[RawFile]) -> list[list[dict]]:

@@ -129,11 +129,12 @@ def _ensure_once(store: Store, workload: Workload, budget: float) -> None:
 
 def _write_all(work: Work, version: int, frames: list[tuple[StoredTable, DataFrame]]) -> dict[str, int]:
     """Writes the rows of several tables; how many, by table."""
+    from workloads.lakehouse.batches import mapped
 
     def write(one: tuple[StoredTable, DataFrame]) -> int:
         table, frame = one
         with effect("table", f"serving of {table.name}"):
-            return _collect(_rows(table, frame, version).mapInArrow(_writer(work, table), RESULT))[0]
+            return _collect(mapped(_rows(table, frame, version), _writer(work, table), RESULT))[0]
 
     counts = side_by_side(write, frames)
     return {table.name: count for (table, _), count in zip(frames, counts, strict=True)}
@@ -154,10 +155,11 @@ def _rows(table: StoredTable, frame: DataFrame, version: int) -> DataFrame:
 
 def _sweep_all(spark: SparkSession, work: Work, version: int, written: Mapping[StoredTable, int]) -> None:
     """Deletes the rows of other versions, and checks that as many of this one are there as were written."""
+    from workloads.lakehouse.batches import mapped
 
     def sweep(table: StoredTable) -> tuple[int, int]:
         with effect("table", f"serving of {table.name}, other versions"):
-            return _collect(spark.range(RANGES).mapInArrow(_sweeper(work, table, version), RESULT))
+            return _collect(mapped(spark.range(RANGES), _sweeper(work, table, version), RESULT))
 
     for table, (kept, _) in zip(written, side_by_side(sweep, written), strict=True):
         if kept != written[table]:

@@ -17,7 +17,7 @@ import numpy as np
 import pyarrow as pa
 from pyspark.sql import DataFrame
 
-from workloads.lakehouse.batches import whole_groups
+from workloads.lakehouse.batches import mapped, whole_groups
 from workloads.ssh_logs.schemas import FEATURES, SPANS, WINDOW_KEY, WINDOW_SECONDS
 
 DAY_SECONDS = 86_400
@@ -63,7 +63,7 @@ def windows(events: DataFrame) -> DataFrame:
     `events` needs source_address, event_time, outcome, user, user_valid, host, event_id and repeat_count.
     """
     narrow = events.where("source_address IS NOT NULL").selectExpr(*NARROW)
-    return narrow.repartition("address").sortWithinPartitions("address").mapInArrow(_windows, MEASURED)
+    return mapped(narrow.repartition("address").sortWithinPartitions("address"), _windows, MEASURED)
 
 
 def _windows(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:

@@ -18,6 +18,8 @@ import pyarrow.compute as pc
 from pyspark.sql import DataFrame
 from pyspark.sql.types import StructType
 
+from workloads.lakehouse.batches import mapped
+
 MAX_LINE_BYTES = 2**20
 BLANKS = " \t\r"
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
@@ -97,7 +99,7 @@ def parse(lines: DataFrame, time_zone: str, year: int) -> DataFrame:
     def heads(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         return map(partial(read, time_zone=time_zone, year=year), batches)
 
-    return lines.mapInArrow(heads, StructType([*lines.schema, *StructType.fromDDL(FIELDS)]))
+    return mapped(lines, heads, StructType([*lines.schema, *StructType.fromDDL(FIELDS)]))
 
 
 def read(lines: pa.RecordBatch, time_zone: str, year: int) -> pa.RecordBatch:

@@ -6,6 +6,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as fn
 
 from workloads.lakehouse import exports, tables
+from workloads.lakehouse.batches import mapped
 from workloads.lakehouse.task import Counts, TaskContext
 from workloads.ssh_logs import leftovers, messages, pseudonyms, quality, reader, sessions
 from workloads.ssh_logs.checks import JSON
@@ -79,4 +80,4 @@ def events(records: DataFrame) -> DataFrame:
     together = records.select(*kept, session.alias("session")).repartition("session")
     # The number stands first, for Spark sorts by the first eight bytes before it looks at the rest.
     in_order = together.sortWithinPartitions("session", *sessions.SECOND)
-    return in_order.drop("session").mapInArrow(reader.events, tables.schema(EVENTS))
+    return mapped(in_order.drop("session"), reader.events, tables.schema(EVENTS))

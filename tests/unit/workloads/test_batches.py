@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import importlib
+import sys
+import zipfile
+from zipimport import zipimporter
+
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workloads.lakehouse.batches import whole_groups
+from workloads.lakehouse.batches import forget_zips, whole_groups
 
 
 @given(
@@ -42,3 +47,18 @@ def test_a_group_is_handed_on_as_soon_as_the_next_one_begins(size) -> None:
 
     found = [(part["key"].to_pylist(), taken) for part in whole_groups(batches(), "key", 1)]
     assert found == [([1] * 4, 4 + size), ([2] * 6, 10 + size), ([3] * 2, 12 + size), ([4] * 8, 20)]
+
+
+def test_finders_in_zip_files_are_dropped_and_made_anew(tmp_path, monkeypatch) -> None:
+    archive = tmp_path / "library.zip"
+    with zipfile.ZipFile(archive, "w") as library:
+        for name in ("one", "other"):
+            library.writestr(f"{name}_of_zip.py", f"NAME = {name!r}\n")
+    monkeypatch.syspath_prepend(str(archive))
+    assert importlib.import_module("one_of_zip").NAME == "one"
+    assert isinstance(sys.path_importer_cache[str(archive)], zipimporter)
+
+    forget_zips()
+
+    assert not any(isinstance(finder, zipimporter) for finder in sys.path_importer_cache.values())
+    assert importlib.import_module("other_of_zip").NAME == "other"
