@@ -41,7 +41,7 @@ APART = ("reports/", "silver/quality_reports/", "catalog/", "bronze/checkpoints/
 OF_ONE_RUN = ("artifact_path:", "model_id:", "model_size_bytes:", "model_uuid:", "run_id:", "utc_time_created:")
 ENCODERS = "label_encoders.pkl"
 OF_A_RUN = "reports/runs/"
-STREAM = ("--stream", "--for", "20s", "--parameter", "trigger_seconds=1", "--parameter", "files_per_trigger=4")
+STREAM = ("--stream", "--for", "20s", "-p", "trigger_seconds=1", "-p", "files_per_trigger=4")
 
 
 def prepare(folder: Path, workload: str, stream: bool = False) -> Platform:
