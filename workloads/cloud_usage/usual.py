@@ -15,7 +15,7 @@ from pyarrow import json
 from workloads.cloud_usage.rules import CLOCKS_DIFFER_BY, EARLIEST, LONGEST, MINIMUM_COST
 
 TEXT = r'"[!#-\[\]-~][ !#-\[\]-~]*"'  # printable ASCII without escapes that begins with no blank
-EXACT = r"-?(\d{1,9}(\.\d{1,8})?|\d(\.\d{1,3})?e-05|\d(\.\d{1,2})?e-06|\d(\.\d)?e-07|\de-08)"
+EXACT = r"-?((0|[1-9]\d{0,8})(\.\d{1,8})?|\d(\.\d{1,3})?e-05|\d(\.\d{1,2})?e-06|\d(\.\d)?e-07|\de-08)"
 AMOUNT = rf'({EXACT}|"{EXACT}"|null)'
 DAY = r"[12]\d{3}-(02-(0[1-9]|1\d|2[0-8])|(0[469]|11)-(0[1-9]|[12]\d|30)|(0[13578]|1[02])-(0[1-9]|[12]\d|3[01]))"
 TIME = rf'"{DAY}T([01]\d|2[0-3]):[0-5]\d:[0-5]\dZ"'  # but for leap days
@@ -23,7 +23,7 @@ USUAL = (
     rf'^\{{"event_id": ?{TEXT}, ?"timestamp": ?{TIME}, ?"org_id": ?{TEXT}, ?"resource_id": ?{TEXT}, '
     rf'?"service": ?{TEXT}, ?"region": ?{TEXT}, ?"metric": ?{TEXT}, ?"value": ?{AMOUNT}, ?"unit": ?(null|{TEXT}), '
     rf'?"cost_usd_increment": ?{EXACT}, ?"schema_version": ?[12](, ?"carbon_kg": ?{AMOUNT})?'
-    r'(, ?"genai_tokens": ?(\d{1,15}|null))?\}[ \t\r]*$'
+    r'(, ?"genai_tokens": ?(0|[1-9]\d{0,14}|null))?\}[ \t\r]*$'
 )
 AMOUNT_TYPE = pa.decimal128(18, 8)
 SENT = pa.schema(

@@ -47,7 +47,7 @@ OTHERWISE = {
     "timestamp": TIMES,
     **dict.fromkeys(("value", "cost_usd_increment", "carbon_kg"), AMOUNTS.flatmap(written)),
     "schema_version": st.sampled_from(["1", "2", "3", '"2"', "2.0"]),
-    "genai_tokens": st.sampled_from(["7", "7.0", '"7"', "7.5", "null", "9" * 15, "9" * 20]),
+    "genai_tokens": st.sampled_from(["7", "7.0", '"7"', "7.5", "null", "07", "9" * 15, "9" * 20]),
 }
 
 
@@ -64,13 +64,15 @@ def lines(draw) -> str:
     return "{" + comma.join(f'"{key}"{colon}{value}' for key, value in parts.items()) + end
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=1_000, deadline=None)
 @given(lines())
 @example(USUAL)
 @example(USUAL.replace("1.7e-05", "-0.011"))
 @example(USUAL.replace("2025-08-17", "1999-12-31"))
 @example(USUAL.replace("2025-08-17", "2026-11-22"))
 @example(USUAL.replace('"m"', f'"{"m" * 2**20}"'))
+@example(USUAL.replace("0.1", "00.1"))
+@example(USUAL.replace(": 7}", ": 07}"))
 def test_what_is_usual_says_what_it_says_one_by_one(line: str) -> None:
     texts = pa.array([line])
     by_itself = judged.judge(line, False, INGESTED)
