@@ -24,14 +24,13 @@ from pyarrow import json as arrow_json
 
 from benchmarks import cloud_reference as reference
 from benchmarks.cloud_reference import DIGITS, EVENTS, SERIES, UNIT, UNITS
+from workloads.cloud_usage.usual import TIME
 
 TEXT = r'"[!#-\[\]-~]+"'  # printable ASCII: what else there may be is looked at more closely
 PLAIN = r"-?(0|[1-9]\d{0,8})(\.\d{1,8})?"
 NUMBER = rf"{PLAIN}(e-0\d)?"
-DAY = r"\d{4}-(02-(0[1-9]|1\d|2[0-8])|(0[469]|11)-(0[1-9]|[12]\d|30)|(0[13578]|1[02])-(0[1-9]|[12]\d|3[01]))"
-TIME = rf"{DAY}T([01]\d|2[0-3]):[0-5]\d:[0-5]\dZ"  # but for leap days
 USUAL = (
-    rf'^\{{"event_id": {TEXT}, "timestamp": "{TIME}", "org_id": {TEXT}, '
+    rf'^\{{"event_id": {TEXT}, "timestamp": {TIME}, "org_id": {TEXT}, '
     rf'"resource_id": {TEXT}, "service": {TEXT}, "region": {TEXT}, "metric": {TEXT}, '
     rf'"value": (null|{NUMBER}|"{NUMBER}"), "unit": (null|{TEXT}), "cost_usd_increment": {PLAIN}, '
     rf'"schema_version": [12](, "carbon_kg": {NUMBER})?(, "genai_tokens": (0|[1-9]\d{{0,14}}))?\}}$'

@@ -9,9 +9,8 @@ import pandas as pd
 from deltalake import DeltaTable
 
 # Columns that say when, by which run and by which engine (of a stream's checkpoint) a row was written.
-AUDIT = {
-    *("ingested_at", "ingest_time", "ingest_ts", "run_id", "scored_at", "first_ingested_at", "published_at", "engine")
-}
+AUDIT = {"ingested_at", "ingest_time", "ingest_ts", "first_ingested_at", "published_at", "scored_at"}
+AUDIT |= {"run_id", "engine"}
 
 
 def contents(catalog: Path) -> dict[str, list]:

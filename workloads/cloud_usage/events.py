@@ -17,6 +17,7 @@ from pyspark.sql import functions as fn
 from pyspark.sql.types import StructType
 
 from workloads.cloud_usage import judged, repairs, usual
+from workloads.cloud_usage.rules import COLUMN_OF, KEYS
 from workloads.cloud_usage.schemas import EVENT_COLUMNS
 from workloads.lakehouse import raw_source
 from workloads.lakehouse.batches import mapped
@@ -25,15 +26,11 @@ HASH = "content_hash"
 READ = tuple(column for column in EVENT_COLUMNS if column.name != HASH)
 ADDED = ", ".join(f"{column.name} {column.type}" for column in READ) + ", rule STRING, new_keys ARRAY<STRING>"
 LINES_READ = f"{raw_source.SCHEMA}, {ADDED}"
+TYPES = {COLUMN_OF.get(key, key): usual.SENT.field(key).type for key in KEYS} | {"event_date": pa.date32()}
 ARROW = pa.schema(
-    {
-        **{usual.RENAMED.get(name, name): usual.SENT.field(name).type for name in usual.SENT.names},
-        "event_date": pa.date32(),
-        "rule": pa.string(),
-        "new_keys": pa.list_(pa.string()),
-    }
+    {column.name: TYPES[column.name] for column in READ} | {"rule": pa.string(), "new_keys": pa.list_(pa.string())}
 )
-COLUMNS = [ARROW.field(name) for name in (*(column.name for column in READ), "rule", "new_keys")]
+PLACE = {"file": "source_file", "line": "source_line"}
 
 Read = Callable[[pa.RecordBatch], pa.RecordBatch]
 
@@ -47,26 +44,28 @@ def parse(lines: DataFrame, ingest_time: datetime, repaired: Mapping[str, Mappin
     """
     read = reader(ingest_time, repaired)
     schema = StructType([*lines.schema.fields, *StructType.fromDDL(ADDED).fields])
-    return hashed(mapped(lines, partial(map, read), schema))
+    return finished(mapped(lines, partial(map, read), schema))
 
 
 def reader(ingest_time: datetime, repaired: Mapping[str, Mapping[int, str]]) -> Read:
-    """What `parse` does with a batch of lines, but for the hash."""
+    """What `parse` does with a batch of lines, before it is `finished`."""
 
     def read(lines: pa.RecordBatch) -> pa.RecordBatch:
         lines = repairs.applied(lines, repaired)
         found = _read(lines["text"], lines["damaged_text"], ingest_time)
         return pa.RecordBatch.from_arrays(
-            [*lines.columns, *(found[field.name].combine_chunks() for field in COLUMNS)],
-            schema=pa.schema([*lines.schema, *COLUMNS]),
+            [*lines.columns, *(column.combine_chunks() for column in found.columns)],
+            schema=pa.schema([*lines.schema, *ARROW]),
         )
 
     return read
 
 
-def hashed(read: DataFrame) -> DataFrame:
-    """Adds the hash of all that an event says. The day says nothing that the time does not."""
-    return read.withColumn(HASH, fn.xxhash64(*(column.name for column in READ if column.name != "event_date")))
+def finished(read: DataFrame) -> DataFrame:
+    """Adds the hash of all that an event says (its day says nothing that its time does not); and calls the place of a
+    line as bronze does."""
+    content = (column.name for column in READ if column.name != "event_date")
+    return read.withColumn(HASH, fn.xxhash64(*content)).withColumnsRenamed(PLACE)
 
 
 def _read(texts: pa.StringArray, damaged: pa.BooleanArray, ingest_time: datetime) -> pa.Table:

@@ -136,7 +136,7 @@ def _take_files(batch: MicroBatch, paths: list[str]) -> MicroBatch:
     files = raw_files.survey_of([folder / name for name in sorted(names)], folder)
     read = events.reader(task.ingest_time, repairs.read(task))
     fresh = [file for file in files if file.name in fresh]
-    _append(batch, events.hashed(raw_source.read(task.spark, fresh, read, events.LINES_READ)))
+    _append(batch, events.finished(raw_source.read(task.spark, fresh, read, events.LINES_READ)))
     came = min((folder / name).stat().st_mtime for name in names)
     rows = task.table(ARRIVALS).where(tables.among("source_file", names))
     taken = replace(batch, rows=rows, files=files, arrived_at=came)
@@ -178,7 +178,7 @@ def _append(batch: MicroBatch, parsed: DataFrame) -> None:
     task, newest = batch.task, _newest(batch.task)
     late_before = None if newest is None else newest - timedelta(minutes=task.parameters["watermark_minutes"])
     is_late = fn.lit(False) if late_before is None else fn.col("event_time") < fn.lit(late_before)
-    rows = parsed.withColumnsRenamed({"file": "source_file", "line": "source_line"}).withColumns(
+    rows = parsed.withColumns(
         {
             "is_late": fn.col("rule").isNull() & is_late,
             "engine": fn.lit(batch.engine),
@@ -299,8 +299,7 @@ def replay(task: TaskContext, rule: str) -> None:
         "damaged_text",
         fn.col("rule").alias("broke"),
     )
-    again = events.parse(lines, task.ingest_time, repairs.read(task))
-    again = again.withColumnsRenamed({"file": "source_file", "line": "source_line"}).localCheckpoint()
+    again = events.parse(lines, task.ingest_time, repairs.read(task)).localCheckpoint()
     # A conflict is no fault of the line: it is settled only by a repair that names another event.
     there = task.table(EVENTS).select("event_id")
     cured = (

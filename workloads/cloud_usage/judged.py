@@ -14,7 +14,10 @@ from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
 from workloads.cloud_usage.rules import (
+    AMOUNT_DECIMALS,
+    AMOUNT_DIGITS,
     CLOCKS_DIFFER_BY,
+    COLUMN_OF,
     EARLIEST,
     KEYS,
     LONGEST,
@@ -25,9 +28,8 @@ from workloads.cloud_usage.rules import (
     TEXTS,
 )
 
-DIGITS = 8  # of an amount, after the point
-STEP = Decimal(1).scaleb(-DIGITS)
-BEYOND = Decimal(10) ** 10  # what has more digits before the point fits no amount
+STEP = Decimal(1).scaleb(-AMOUNT_DECIMALS)
+BEYOND = Decimal(10) ** (AMOUNT_DIGITS - AMOUNT_DECIMALS)  # what has more digits before the point fits no amount
 LARGEST_INTEGER = 2**63 - 1
 BLANKS = " \t\r\n"  # that JSON allows around a value; those of Windows' line ends are among them
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,2})?", re.ASCII)
@@ -38,7 +40,7 @@ ISO_TIME = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\
 @dataclass(frozen=True)
 class Judged:
     """What could be read of a line, by column of an event; the first `rule` that it breaks; and, of an event that
-    breaks none, its keys that are not declared, in their order."""
+    breaks none, its keys that are not declared, sorted."""
 
     columns: dict[str, Any]
     rule: str | None
@@ -55,17 +57,17 @@ def judge(text: str, damaged: bool, ingest_time: datetime) -> Judged:
     if record is None:
         return Judged({}, "not_json")
     said = {key: _text(record.get(key)) for key in KEYS}
+    moment = _moment(said["timestamp"])
     columns = {
         **{key: said[key] for key in TEXTS if key not in ("timestamp", "schema_version")},
-        "event_time": _moment(said["timestamp"]),
+        "event_time": moment,
+        "event_date": None if moment is None else moment.date(),
         "value": _amount(said["value"]),
         "cost_usd": _amount(said["cost_usd_increment"]),
         "carbon_kg": _amount(said["carbon_kg"]),
         "genai_tokens": _whole(said["genai_tokens"]),
         "schema_version": _version(said["schema_version"]),
     }
-    moment = columns["event_time"]
-    columns["event_date"] = None if moment is None else moment.date()
     rule = _broken(record, said, columns, ingest_time)
     new = sorted(set(record) - set(KEYS)) if rule is None else None
     return Judged(columns, rule, new or None)
@@ -111,9 +113,6 @@ def _broken(record: dict, said: dict, columns: dict, ingest_time: datetime) -> s
     return "cost_below_minimum" if columns["cost_usd"] < MINIMUM_COST else None
 
 
-COLUMN_OF = {"cost_usd_increment": "cost_usd"}
-
-
 def _number(text: str | None) -> Decimal | None:
     """A number however it was written; None where it is none."""
     bare = (text or "").strip()
@@ -121,7 +120,7 @@ def _number(text: str | None) -> Decimal | None:
 
 
 def _amount(text: str | None) -> Decimal | None:
-    """A number to eight digits after the point, rounded half up; None where it is none, or one too large."""
+    """A number with the decimals of an amount, rounded half up; None where it is none, or one too large."""
     number = _number(text)
     if number is None or abs(number) >= BEYOND:
         return None

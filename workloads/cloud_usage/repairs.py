@@ -56,10 +56,10 @@ def applied(lines: pa.RecordBatch, repairs: Mapping[str, Mapping[int, str]]) -> 
     new = [repairs.get(file, {}).get(line) for file, line in places]
     texts = pa.array(new, pa.string())
     is_new = texts.is_valid()
-    return (
-        lines.set_column(lines.schema.get_field_index("text"), "text", pc.coalesce(texts, lines["text"]))
-        .set_column(lines.schema.get_field_index("raw"), "raw", pc.if_else(is_new, None, lines["raw"]))
-        .set_column(
-            lines.schema.get_field_index("damaged_text"), "damaged_text", pc.and_not(lines["damaged_text"], is_new)
-        )
-    )
+    put = {
+        "text": pc.coalesce(texts, lines["text"]),
+        "raw": pc.if_else(is_new, None, lines["raw"]),
+        "damaged_text": pc.and_not(lines["damaged_text"], is_new),
+    }
+    columns = [put[name] if name in put else lines[name] for name in lines.schema.names]
+    return pa.RecordBatch.from_arrays(columns, schema=lines.schema)

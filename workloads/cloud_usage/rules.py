@@ -11,6 +11,7 @@ CLOCKS_DIFFER_BY = timedelta(days=1)
 EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 MINIMUM_COST = Decimal("-0.01")
 SCHEMA_VERSIONS = (1, 2)
+AMOUNT_DIGITS, AMOUNT_DECIMALS = 18, 8  # as long as an amount may be and still be one machine word
 
 REQUIRED = (
     "event_id",
@@ -26,6 +27,7 @@ REQUIRED = (
 NUMBERS = ("value", "cost_usd_increment", "carbon_kg", "genai_tokens")
 KEYS = (*REQUIRED, "value", "unit", "carbon_kg", "genai_tokens")
 TEXTS = tuple(key for key in KEYS if key not in NUMBERS)
+COLUMN_OF = {"timestamp": "event_time", "cost_usd_increment": "cost_usd"}  # where it is not called as the key
 EVENT_RULES: Mapping[str, str] = {
     "damaged_text": "it holds bytes that are no UTF-8 text",
     "oversized": f"it is longer than {LONGEST:,} characters",

@@ -1,11 +1,12 @@
 """The tables of `cloud-usage` and what their columns mean."""
 
+from workloads.cloud_usage.rules import AMOUNT_DECIMALS, AMOUNT_DIGITS
 from workloads.cloud_usage.serving_tables import SERVING
 from workloads.lakehouse import quarantine
 from workloads.lakehouse.tables import Column, Table
 from workloads.spec import ServingTable
 
-AMOUNT = "DECIMAL(18,8)"  # as long as it may be and still be one machine word
+AMOUNT = f"DECIMAL({AMOUNT_DIGITS},{AMOUNT_DECIMALS})"
 MONEY = "DECIMAL(28,8)"  # sums of amounts
 SQL_TYPES = {
     "bigint": "BIGINT",

@@ -12,7 +12,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import json
 
-from workloads.cloud_usage.rules import CLOCKS_DIFFER_BY, EARLIEST, LONGEST, MINIMUM_COST
+from workloads.cloud_usage.rules import (
+    AMOUNT_DECIMALS,
+    AMOUNT_DIGITS,
+    CLOCKS_DIFFER_BY,
+    COLUMN_OF,
+    EARLIEST,
+    LONGEST,
+    MINIMUM_COST,
+)
 
 TEXT = r'"[!#-\[\]-~][ !#-\[\]-~]*"'  # printable ASCII without escapes that begins with no blank
 EXACT = r"-?((0|[1-9]\d{0,8})(\.\d{1,8})?|\d(\.\d{1,3})?e-05|\d(\.\d{1,2})?e-06|\d(\.\d)?e-07|\de-08)"
@@ -25,7 +33,7 @@ USUAL = (
     rf'?"cost_usd_increment": ?{EXACT}, ?"schema_version": ?[12](, ?"carbon_kg": ?{AMOUNT})?'
     r'(, ?"genai_tokens": ?(0|[1-9]\d{0,14}|null))?\}[ \t\r]*$'
 )
-AMOUNT_TYPE = pa.decimal128(18, 8)
+AMOUNT_TYPE = pa.decimal128(AMOUNT_DIGITS, AMOUNT_DECIMALS)
 SENT = pa.schema(
     {
         "event_id": pa.string(),
@@ -43,7 +51,6 @@ SENT = pa.schema(
         "genai_tokens": pa.int64(),
     }
 )
-RENAMED = {"timestamp": "event_time", "cost_usd_increment": "cost_usd"}
 
 
 def is_usual(texts: pa.StringArray) -> pa.BooleanArray:
@@ -62,7 +69,7 @@ def read(texts: pa.StringArray, ingest_time: datetime) -> pa.Table:
         sent = json.read_json(
             pa.BufferReader(whole), read_options=options, parse_options=json.ParseOptions(explicit_schema=SENT)
         )
-    found = sent.rename_columns(RENAMED | {name: name for name in SENT.names if name not in RENAMED})
+    found = sent.rename_columns(COLUMN_OF)
     time, cost = found["event_time"], found["cost_usd"]
     latest = pa.scalar(ingest_time + CLOCKS_DIFFER_BY, time.type)
     out_of_range = pc.or_(pc.less(time, pa.scalar(EARLIEST, time.type)), pc.greater(time, latest))

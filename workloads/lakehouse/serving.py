@@ -8,7 +8,7 @@ batch layer's rows, tagged with it; the batch layer's rows of other versions, de
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from pyarrow import RecordBatch
     from pyspark.sql import DataFrame, SparkSession
 
+    from workloads.lakehouse.batches import Batches
     from workloads.lakehouse.task import TaskContext
 
 __all__ = ["Store", "from_environment", "publish", "publish_speed", "query", "unavailable"]
@@ -129,12 +130,11 @@ def _ensure_once(store: Store, workload: Workload, budget: float) -> None:
 
 def _write_all(work: Work, version: int, frames: list[tuple[StoredTable, DataFrame]]) -> dict[str, int]:
     """Writes the rows of several tables; how many, by table."""
-    from workloads.lakehouse.batches import mapped
 
     def write(one: tuple[StoredTable, DataFrame]) -> int:
         table, frame = one
         with effect("table", f"serving of {table.name}"):
-            return _collect(mapped(_rows(table, frame, version), _writer(work, table), RESULT))[0]
+            return _counted(_rows(table, frame, version), _writer(work, table))[0]
 
     counts = side_by_side(write, frames)
     return {table.name: count for (table, _), count in zip(frames, counts, strict=True)}
@@ -155,11 +155,10 @@ def _rows(table: StoredTable, frame: DataFrame, version: int) -> DataFrame:
 
 def _sweep_all(spark: SparkSession, work: Work, version: int, written: Mapping[StoredTable, int]) -> None:
     """Deletes the rows of other versions, and checks that as many of this one are there as were written."""
-    from workloads.lakehouse.batches import mapped
 
     def sweep(table: StoredTable) -> tuple[int, int]:
         with effect("table", f"serving of {table.name}, other versions"):
-            return _collect(mapped(spark.range(RANGES), _sweeper(work, table, version), RESULT))
+            return _counted(spark.range(RANGES), _sweeper(work, table, version))
 
     for table, (kept, _) in zip(written, side_by_side(sweep, written), strict=True):
         if kept != written[table]:
@@ -177,9 +176,11 @@ def _show(work: Work, version: int, views: list[str], moment: datetime) -> None:
         stores.execute_all(work.store, "the shown version", statement, rows, itemgetter(0), work.budget)
 
 
-def _collect(result: DataFrame) -> tuple[int, int]:
-    """The sums of what the executors counted. Raises TaskError with what one of them met."""
-    rows = result.collect()
+def _counted(frame: DataFrame, do: Callable[[Batches], Iterator[RecordBatch]]) -> tuple[int, int]:
+    """The sums of what the executors count as they `do` something with a frame. Raises TaskError with what one met."""
+    from workloads.lakehouse.batches import mapped
+
+    rows = mapped(frame, do, RESULT).collect()
     for row in rows:
         if row["problem"]:
             raise TaskError(row["problem"])
@@ -188,7 +189,6 @@ def _collect(result: DataFrame) -> tuple[int, int]:
 
 # --- on the executors --------------------------------------------------------------------------------------------
 
-Batches = Iterable["RecordBatch"]
 # What each process met, by publishing: the store is not waited for again by every part of the same one.
 _met: dict[str, str] = {}
 
