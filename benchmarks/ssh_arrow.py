@@ -24,7 +24,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from workloads.ssh_logs import reader
-from workloads.ssh_logs.header import MAX_LINE_BYTES, MONTHS
+from workloads.ssh_logs.header import MAX_LINE_BYTES
+from workloads.ssh_logs.usual import MONTHS
 from workloads.ssh_logs.schemas import EVENT_COLUMNS
 
 TEXT = pa.large_string()

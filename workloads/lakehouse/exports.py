@@ -13,7 +13,8 @@ import pickle
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from itertools import count
+from functools import reduce
+from operator import or_
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -52,16 +53,16 @@ def remove(lake: Lake, place: str) -> None:
         lake.path(place).unlink()
 
 
-def csv(lake: Lake, place: str, frame: DataFrame, number: str | None = None) -> Path:
-    """Publishes the rows of `frame`, in its order, as one CSV file after RFC 4180 with one header; null is empty.
-
-    `number` names a first column that counts the rows from 1; no value may then hold a newline.
-    """
+def csv(lake: Lake, place: str, frame: DataFrame) -> Path:
+    """Publishes the rows of `frame`, in its order, as one CSV file after RFC 4180 with one header; null is empty."""
     from pyspark.sql import functions as fn
 
-    line = fn.concat_ws(",", *(_csv_field(name, kind) for name, kind in frame.dtypes))
-    header = ",".join([number, *frame.columns] if number else frame.columns)
-    return _publish_lines(lake, place, frame.select(line.alias("value")), header, numbered=number is not None)
+    fields = frame.select(*(_csv_field(name, kind).alias(name) for name, kind in frame.dtypes))
+    names, texts = fields.columns, [name for name, kind in frame.dtypes if kind == "string"]
+    # Most rows need no quotes: they are looked at once, not field by field.
+    quoted = fn.concat_ws(",", fn.transform(fn.array(*names), _csv_quoted))
+    line = fn.when(_csv_special(fn.concat_ws("", *texts)), quoted).otherwise(fn.concat_ws(",", *names))
+    return _publish_lines(lake, place, fields.select(line.alias("value")), ",".join(frame.columns))
 
 
 def json_lines(lake: Lake, place: str, frame: DataFrame) -> Path:
@@ -88,15 +89,24 @@ def _csv_field(name: str, kind: str) -> Column:
 
     column = fn.col(f"`{name}`")
     value = fn.date_format(column, TIME_FORMAT) if kind == "timestamp" else column.cast("string")
-    quoted = fn.concat(fn.lit('"'), fn.replace(value, fn.lit('"'), fn.lit('""')), fn.lit('"'))
     # concat_ws leaves nulls out, separator and all
-    return fn.coalesce(fn.when(value.rlike('[",\r\n]'), quoted).otherwise(value), fn.lit(""))
+    return fn.coalesce(value, fn.lit(""))
 
 
-def _publish_lines(
-    lake: Lake, place: str, lines: DataFrame, header: str | None = None, *, numbered: bool = False
-) -> Path:
-    """Spark writes the lines in as many ordered parts as it likes; they are joined, and numbered, here."""
+def _csv_quoted(value: Column) -> Column:
+    from pyspark.sql import functions as fn
+
+    quoted = fn.concat(fn.lit('"'), fn.replace(value, fn.lit('"'), fn.lit('""')), fn.lit('"'))
+    return fn.when(_csv_special(value), quoted).otherwise(value)
+
+
+def _csv_special(value: Column) -> Column:
+    """Whether a text holds what a field must be quoted for."""
+    return reduce(or_, (value.contains(character) for character in '",\r\n'))
+
+
+def _publish_lines(lake: Lake, place: str, lines: DataFrame, header: str | None = None) -> Path:
+    """Spark writes the lines in as many ordered parts as it likes; they are joined here."""
 
     def write(parts: Path) -> None:
         lines.write.mode("overwrite").text(str(parts))
@@ -104,13 +114,10 @@ def _publish_lines(
     def join(stream: BinaryIO, parts: list[Path]) -> None:
         if header is not None:
             stream.write(header.encode() + b"\n")
-        counter = count(1)
         for part in parts:
             with part.open("rb") as source:
-                if numbered:
-                    stream.writelines(b"%d,%b" % (next(counter), line) for line in source)
-                else:
-                    shutil.copyfileobj(source, stream, 2**20)
+                shutil.copyfileobj(source, stream, 2**20)
+            part.unlink()  # what is gone before it was written to disk never is
 
     with _spark_parts(lake.path(place), write) as parts:
         return _publish(lake, place, lambda stream: join(stream, parts))

@@ -127,18 +127,23 @@ def _batch(file: str, lines: pa.LargeBinaryArray, positions: np.ndarray, line: i
     try:
         texts, raws, damaged = lines.cast(pa.string()), pa.nulls(count, pa.binary()), pa.repeat(pa.scalar(False), count)
     except pa.ArrowInvalid:
-        texts, raws, damaged = _damaged(lines.to_pylist())
+        texts, raws, damaged = _damaged(lines)
     numbers = np.arange(line, line + count, dtype=np.int64)
     columns = [pa.repeat(pa.scalar(file), count), pa.array(numbers), pa.array(positions), raws, texts, damaged]
     return pa.RecordBatch.from_arrays(columns, schema=ARROW)
 
 
-def _damaged(lines: list[bytes]) -> tuple[pa.Array, pa.Array, pa.Array]:
+def _damaged(lines: pa.LargeBinaryArray) -> tuple[pa.Array, pa.Array, pa.Array]:
     """Texts of lines of which some are no UTF-8, the bytes of these, and which they are."""
-    texts, raws = [], []
-    for line in lines:
-        text = line.decode("utf-8", "backslashreplace")
-        texts.append(text)
-        raws.append(None if text.encode() == line else line)
-    damaged = pa.array([raw is not None for raw in raws], pa.bool_())
-    return pa.array(texts, pa.string()), pa.array(raws, pa.binary()), damaged
+    offsets = np.frombuffer(lines.buffers()[1], np.int64, len(lines) + 1, 8 * lines.offset)
+    data = np.frombuffer(lines.buffers()[2], np.uint8)[offsets[0] : offsets[-1]]
+    # Only lines with a byte that is not of ASCII become objects of Python.
+    beyond = np.zeros(len(lines), bool)
+    beyond[np.searchsorted(offsets, np.flatnonzero(data >= 128) + offsets[0], "right") - 1] = True
+    bytes_of = lines.filter(pa.array(beyond)).to_pylist()
+    shown = [line.decode("utf-8", "backslashreplace") for line in bytes_of]
+    kept = [None if text.encode() == line else line for text, line in zip(shown, bytes_of, strict=True)]
+    ascii_only = pc.if_else(pa.array(beyond), pa.scalar(b"", lines.type), lines).cast(pa.string())
+    texts = pc.replace_with_mask(ascii_only, pa.array(beyond), pa.array(shown, pa.string()))
+    raws = pc.replace_with_mask(pa.nulls(len(lines), pa.binary()), pa.array(beyond), pa.array(kept, pa.binary()))
+    return texts, raws, raws.is_valid()

@@ -150,30 +150,36 @@ def _ingest(
             tables.replace_where(task.marked(rows), task.lake, table, tables.among("file", stale))
 
     put(RECORDS, records(task.spark, new, zone, year))
-    kept = _held(task)
+    kept = _kept(task)
     # Only files that hold more lines than gave records are read once more for the others.
     short = [ingest for ingest in new if ingest.inputs > kept.get(ingest.file.name, Held("")).records]
     put(QUARANTINE, rejected(task.spark, short, zone, year))
-    return _held(task) if short or any(of.quarantined for of in kept.values()) else kept
+    return _with_quarantined(task, kept)
 
 
 def _held(task: TaskContext) -> dict[str, Held]:
     """What the tables hold of each file: nothing, where an earlier version of this task wrote them."""
     if not tables.current(task.spark, task.lake, RECORDS):
         return {}
-    kept = task.table(RECORDS).select("file", "record_id", "event_date", fn.lit(1).alias("kept"))
-    if tables.exists(task.spark, task.lake, QUARANTINE):
-        set_aside = task.table(QUARANTINE).select("file", "record_id", fn.lit(None).alias("event_date"), fn.lit(0))
-        kept = kept.unionAll(set_aside)
-    found = kept.groupBy("file").agg(
-        # All records of a file were written at once, so that any of them tells its bytes.
-        fn.substring(fn.any_value("record_id"), 1, FILE_ID),
-        fn.sum("kept"),
-        fn.count("*") - fn.sum("kept"),
-        fn.min("event_date"),
-        fn.max("event_date"),
-    )
+    kept = _kept(task)
+    return _with_quarantined(task, kept) if tables.exists(task.spark, task.lake, QUARANTINE) else kept
+
+
+# All records of a file were written at once, so that any of them tells its bytes.
+OF_FILE = f"left(any_value(record_id), {FILE_ID})"
+
+
+def _kept(task: TaskContext) -> dict[str, Held]:
+    """What the table of records holds of each file."""
+    dates = fn.min("event_date"), fn.max("event_date")
+    found = task.table(RECORDS).groupBy("file").agg(fn.expr(OF_FILE), fn.count("*"), fn.lit(0), *dates)
     return {name: Held(*values) for name, *values in found.collect()}
+
+
+def _with_quarantined(task: TaskContext, kept: dict[str, Held]) -> dict[str, Held]:
+    """The same with what quarantine holds of each file."""
+    found = task.table(QUARANTINE).groupBy("file").agg(fn.expr(OF_FILE), fn.count("*")).collect()
+    return kept | {name: replace(kept.get(name, Held(file_id)), quarantined=rows) for name, file_id, rows in found}
 
 
 def plan(files: Iterable[RawFile], manifest: Iterable[dict], ingest_time: datetime) -> list[Ingest]:

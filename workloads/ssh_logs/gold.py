@@ -5,7 +5,7 @@ from __future__ import annotations
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as fn
 
-from workloads.lakehouse import exports
+from workloads.lakehouse import exports, ordering
 from workloads.lakehouse.task import Counts, TaskContext
 from workloads.ssh_logs import pseudonyms
 from workloads.ssh_logs.checks import CSV
@@ -48,13 +48,13 @@ def run(task: TaskContext) -> Counts:
     """Writes the features of address windows, and exports the events as CSV."""
     events = task.table(EVENTS)
     task.replace(WINDOWS, task.marked(windows(events)))
-    exports.csv(task.lake, CSV, csv_rows(exported(task), task.parameters["time_zone"]), number="LineId")
+    exports.csv(task.lake, CSV, csv_rows(exported(task), task.parameters["time_zone"]))
     rows = events.count()
     return Counts(records_in=rows, records_out=rows)
 
 
 def csv_rows(events: DataFrame, time_zone: str) -> DataFrame:
-    """The rows of the CSV file: in order of time, those of one moment in order of file and line."""
-    ordered = events.orderBy("event_time", "file", "line")
+    """The rows of the CSV file, numbered: in order of time, those of one moment in order of file and line."""
+    ordered = ordering.in_order(events, "unix_micros(event_time)", "file", "line", number="LineId")
     local = ordered.withColumn("local_time", fn.from_utc_timestamp("event_time", time_zone))
-    return local.select(*(fn.expr(ours).alias(name) for name, ours in CSV_COLUMNS.items()))
+    return local.select("LineId", *(fn.expr(ours).alias(name) for name, ours in CSV_COLUMNS.items()))

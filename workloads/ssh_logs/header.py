@@ -19,13 +19,14 @@ from pyspark.sql import DataFrame
 from pyspark.sql.types import StructType
 
 from workloads.lakehouse.batches import mapped
+from workloads.ssh_logs import usual
+from workloads.ssh_logs.usual import MONTHS, SECOND
 
 MAX_LINE_BYTES = 2**20
 BLANKS = " \t\r"
-MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 LONGEST_NAME = 128  # characters of a process
 LEAP_GAP = 8  # years from one leap year to the next, at most
-MINUTE, HOUR = 60_000_000, 3_600_000_000  # microseconds
+MINUTE, HOUR = 60 * SECOND, 3_600 * SECOND  # microseconds
 PYTHON_TIMES = np.datetime64("0001-01-01"), np.datetime64("9999-12-31")  # those that it has
 LARGEST_OFFSET = 18 * 60  # minutes that a zone is from UTC, at most (ISO 8601 sets no bound; this is Java's)
 
@@ -83,6 +84,8 @@ SOUND = (
 )
 SOUND_BYTES = 4_096  # the longest line of which it is said: it is surely not too long
 
+Numbers = dict[str, np.ndarray]
+
 FIELDS = (
     "rule STRING, event_time TIMESTAMP, event_date DATE, host STRING, process STRING, module STRING, pid BIGINT, "
     "is_sshd BOOLEAN, message STRING"
@@ -109,7 +112,7 @@ def read(lines: pa.RecordBatch, time_zone: str, year: int) -> pa.RecordBatch:
     asked = _canonical(pc.if_else(broken.is_null(), bare, pa.scalar(None, pa.string())))
     ends, moments = _stamps(asked, lines["not_after"], time_zone, year)
     rest = _after(asked, ends)
-    origin = _origin(rest)
+    begins, origin = _origins(rest)
     process = _present(origin["process"])
     fields = {
         "rule": pc.coalesce(
@@ -122,7 +125,7 @@ def read(lines: pa.RecordBatch, time_zone: str, year: int) -> pa.RecordBatch:
         "module": _present(origin["module"]),
         "pid": _present(origin["pid"]).cast(pa.int64()),
         "is_sshd": pc.match_substring_regex(process, DAEMON).fill_null(False),
-        "message": _after(rest, pc.binary_length(origin["origin"]).fill_null(-1).to_numpy()),
+        "message": _after(rest, begins),
     }
     return pa.RecordBatch.from_arrays([*lines.columns, *fields.values()], [*lines.schema.names, *fields])
 
@@ -174,8 +177,19 @@ def _canonical(texts: pa.Array) -> pa.Array:
     return pc.replace_with_mask(texts, with_priority, written)
 
 
-def _origin(rest: pa.Array) -> dict[str, pa.Array]:
-    """What is between time and message: the groups of ORIGIN, where no process has a longer name than one has."""
+def _origins(rest: pa.Array) -> tuple[np.ndarray, dict[str, pa.Array]]:
+    """Where the message begins, after time and origin, -1 where there is none, and the host, process, module and pid
+    that the origin names: empty or null where it does not."""
+    seen = usual.has_origin(rest)
+    read = (seen, usual.origins(rest.filter(pa.array(seen)))), (~seen, _any_origins(rest.filter(pa.array(~seen))))
+    place = np.argsort(np.concatenate([np.flatnonzero(rows) for rows, _ in read]))
+    ends = np.concatenate([lengths for _, (lengths, _) in read])[place]
+    parts = [groups for _, (_, groups) in read]
+    return ends, {name: pa.concat_arrays([part[name] for part in parts]).take(pa.array(place)) for name in parts[0]}
+
+
+def _any_origins(rest: pa.Array) -> tuple[np.ndarray, dict[str, pa.Array]]:
+    """What `_origins` gives, of any form: the groups of ORIGIN, where no process has a longer name than one has."""
     origin = pc.extract_regex(rest, ORIGIN)
     long = pc.greater(pc.utf8_length(pc.struct_field(origin, "process")), LONGEST_NAME).fill_null(False)
     found = dict(zip(origin.type.names, origin.flatten(), strict=True))
@@ -183,35 +197,77 @@ def _origin(rest: pa.Array) -> dict[str, pa.Array]:
         again = pc.extract_regex(rest.filter(long), BOUNDED).flatten()
         pairs = zip(found.items(), again, strict=True)
         found = {name: pc.replace_with_mask(groups, long, others) for (name, groups), others in pairs}
-    return found
+    return pc.binary_length(found.pop("origin")).fill_null(-1).to_numpy(), found
 
 
 def _stamps(asked: pa.Array, not_after: pa.Array, time_zone: str, year: int) -> tuple[np.ndarray, np.ndarray]:
     """Where the time ends that each line begins with, -1 where there is none, and the moment, NaT where none is it."""
     ends, moments = np.full(len(asked), -1), np.full(len(asked), "NaT", "datetime64[us]")
     left = np.arange(len(asked))
-    readers = {
-        BSD: lambda parts, rows: _bsd_times(parts, not_after.take(rows), time_zone, year),
-        ISO: lambda parts, _: _iso_times(parts, time_zone),
-    }
-    for pattern, reader in readers.items():
-        found = pc.extract_regex(asked.take(left), pattern)
-        read = np.asarray(found.is_valid())
-        rows, found = left[read], found.filter(read)
-        parts = dict(zip(found.type.names, found.flatten(), strict=True))
-        ends[rows], moments[rows] = pc.binary_length(parts["stamp"]), reader(parts, rows)
-        left = left[~read]
+
+    def bsd(numbers: Numbers, rows: np.ndarray) -> np.ndarray:
+        return _bsd_times(numbers, not_after.take(rows), time_zone, year)
+
+    def iso(numbers: Numbers, _: np.ndarray) -> np.ndarray:
+        return _iso_times(numbers, time_zone)
+
+    readers = (
+        *((partial(_by_place, stamp), iso if stamp.month is None else bsd) for stamp in usual.STAMPS),
+        *((partial(_by_groups, pattern), reader) for pattern, reader in ((BSD, bsd), (ISO, iso))),
+    )
+    for find, reader in readers:
+        if not len(left):
+            break
+        read, lengths, numbers = find(asked if len(left) == len(asked) else asked.take(left))
+        rows, left = left[read], left[~read]
+        if len(rows):
+            ends[rows], moments[rows] = lengths, reader(numbers, rows)
     return ends, moments
 
 
-def _bsd_times(parts: dict[str, pa.Array], not_after: pa.Array, time_zone: str, year: int) -> np.ndarray:
+def _by_place(stamp: usual.Stamp, texts: pa.Array) -> tuple[np.ndarray, int, Numbers]:
+    """Which texts begin with a time of that form, its length, and the numbers that it is made of."""
+    read = np.asarray(pc.match_substring_regex(texts, stamp.pattern).fill_null(False))
+    return read, stamp.length, stamp.numbers(texts.filter(pa.array(read)))
+
+
+def _by_groups(pattern: str, texts: pa.Array) -> tuple[np.ndarray, np.ndarray, Numbers]:
+    """The same by the groups of a pattern."""
+    found = pc.extract_regex(texts, pattern)
+    read = np.asarray(found.is_valid())
+    groups = found.filter(pa.array(read))
+    parts = dict(zip(groups.type.names, groups.flatten(), strict=True))
+    return read, pc.binary_length(parts["stamp"]).to_numpy(), _numbers(parts)
+
+
+def _numbers(parts: dict[str, pa.Array]) -> Numbers:
+    """The groups of BSD or ISO as numbers, named as `usual.Stamp.numbers` has them."""
+    numbers = {name: _number(parts[name]) for name in ("day", "hour", "minute")}
+    digits = pc.utf8_rpad(pc.utf8_slice_codeunits(parts["fraction"], 0, 6), 6, "0")
+    numbers["micros"] = _number(parts["second"]) * SECOND + _number(digits)
+    if "offset" in parts:
+        offsets = parts["offset"].dictionary_encode()
+        shifts = np.array([_shift(text) for text in offsets.dictionary.to_pylist()], "timedelta64[m]")
+        return numbers | {
+            "year": _number(parts["year"]),
+            "month": _number(parts["month"]),
+            "offset": shifts[offsets.indices.to_numpy()],
+            "is_local": np.asarray(pc.equal(parts["offset"], "")),
+        }
+    stated = pc.coalesce(_present(parts["year"]), _present(parts["late_year"])).fill_null("0")
+    return numbers | {"year": _number(stated), "month": pc.index_in(parts["month"], pa.array(MONTHS)).to_numpy() + 1}
+
+
+def _bsd_times(numbers: Numbers, not_after: pa.Array, time_zone: str, year: int) -> np.ndarray:
     """Times that may lack the year: it is then the one given, or the latest possible."""
-    month, day = pc.index_in(parts["month"], pa.array(MONTHS)).to_numpy() + 1, _numbers(parts["day"])
-    clock = _clocks(parts, MINUTE)  # the 60th second is the next minute's first
+    month, day = numbers["month"], numbers["day"]
+    clock = _clocks(numbers, MINUTE)  # the 60th second is the next minute's first
     years = np.full(len(day), f"{year:04}", "datetime64[Y]") if year else _years_at(not_after, time_zone)
-    stated = pc.coalesce(_present(parts["year"]), _present(parts["late_year"]))
-    is_stated = np.asarray(stated.is_valid())
-    years[is_stated] = _years(stated.drop_null())
+    if "year" in numbers:
+        is_stated = numbers["year"] > 0
+        years[is_stated] = _years(numbers["year"][is_stated])
+    else:
+        is_stated = np.zeros(len(day), bool)
     moments = _moments(_days(years, month, day) + clock, time_zone)
     if year:
         return moments
@@ -230,15 +286,14 @@ def _years_at(moments: pa.Array, time_zone: str) -> np.ndarray:
     return np.array([*years, None], "datetime64[Y]")[found.indices.fill_null(-1).to_numpy()]
 
 
-def _iso_times(parts: dict[str, pa.Array], time_zone: str) -> np.ndarray:
+def _iso_times(numbers: Numbers, time_zone: str) -> np.ndarray:
     """Times of ISO 8601; those without an offset are of the time zone."""
-    days = _days(_years(parts["year"]), _numbers(parts["month"]), _numbers(parts["day"]))
-    times = days + _clocks(parts, MINUTE - 1)
-    offsets = parts["offset"].dictionary_encode()
-    shifts = np.array([_shift(text) for text in offsets.dictionary.to_pylist()], "timedelta64[m]")
-    moments = times - shifts[offsets.indices.to_numpy()]
-    without = np.asarray(pc.equal(parts["offset"], ""))
-    moments[without] = _moments(times[without], time_zone)
+    days = _days(_years(numbers["year"]), numbers["month"], numbers["day"])
+    times = days + _clocks(numbers, MINUTE - 1)
+    moments = times - numbers["offset"]
+    if "is_local" in numbers:
+        local = numbers["is_local"]
+        moments[local] = _moments(times[local], time_zone)
     return moments
 
 
@@ -253,12 +308,12 @@ def _shift(offset: str) -> int | None:
     return -minutes if offset[0] == "-" else minutes
 
 
-def _numbers(texts: pa.Array) -> np.ndarray:
+def _number(texts: pa.Array) -> np.ndarray:
     return texts.cast(pa.int64()).to_numpy()
 
 
-def _years(texts: pa.Array) -> np.ndarray:
-    return (_numbers(texts) - 1970).astype("datetime64[Y]")
+def _years(numbers: np.ndarray) -> np.ndarray:
+    return (numbers - 1970).astype("datetime64[Y]")
 
 
 def _days(years: np.ndarray, month: np.ndarray, day: np.ndarray) -> np.ndarray:
@@ -269,11 +324,9 @@ def _days(years: np.ndarray, month: np.ndarray, day: np.ndarray) -> np.ndarray:
     return np.where(exist, days, np.datetime64("NaT"))
 
 
-def _clocks(parts: dict[str, pa.Array], latest: int) -> np.ndarray:
+def _clocks(numbers: Numbers, latest: int) -> np.ndarray:
     """Microseconds since midnight, NaT where hour or minute do not exist or seconds are after `latest`."""
-    hour, minute, second = (_numbers(parts[name]) for name in ("hour", "minute", "second"))
-    digits = pc.utf8_rpad(pc.utf8_slice_codeunits(parts["fraction"], 0, 6), 6, "0")
-    micros = second * 1_000_000 + _numbers(digits)
+    hour, minute, micros = numbers["hour"], numbers["minute"], numbers["micros"]
     clocks = ((hour * 60 + minute) * MINUTE + micros).astype("timedelta64[us]")
     return np.where((hour < 24) & (minute < 60) & (micros <= latest), clocks, np.timedelta64("NaT"))
 

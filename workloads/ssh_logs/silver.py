@@ -5,7 +5,7 @@ from __future__ import annotations
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as fn
 
-from workloads.lakehouse import exports, tables
+from workloads.lakehouse import exports, ordering, tables
 from workloads.lakehouse.batches import mapped
 from workloads.lakehouse.task import Counts, TaskContext
 from workloads.ssh_logs import leftovers, messages, pseudonyms, quality, reader, sessions
@@ -49,11 +49,11 @@ def exported(task: TaskContext) -> DataFrame:
 
 
 def in_order(events: DataFrame, files: DataFrame) -> DataFrame:
-    """The events in order of file and line: by one number, for that is what Spark sorts fast."""
+    """The events in order of file and line."""
     names = enumerate(sorted(row["file"] for row in files.select("file").collect()))
     numbered = events.sparkSession.createDataFrame(list(names), "number BIGINT, file STRING")
-    place = fn.col("number") * MOST_LINES + fn.col("line")
-    return events.join(fn.broadcast(numbered), "file").orderBy(place).select(events.columns)
+    found = events.join(fn.broadcast(numbered), "file")
+    return ordering.in_order(found, f"number * {MOST_LINES} + line").select(events.columns)
 
 
 def _files(task: TaskContext) -> set[tuple]:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from unittest import mock
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from workloads.ssh_logs import header
+from workloads.ssh_logs import header, usual
 from workloads.ssh_logs.generate import generate
 from workloads.ssh_logs.header import RULES, SOUND
 
@@ -289,3 +291,48 @@ def test_whatever_the_lines_each_is_a_record_or_breaks_a_rule(texts: list[str], 
 @given(st.lists(changed().map(bytes.decode), min_size=2, max_size=8))
 def test_a_line_is_read_alike_whatever_stands_beside_it(texts: list[str]) -> None:
     assert read(texts) == [row for text in texts for row in read([text])]
+
+
+ORIGINS = (
+    "web-1 sshd[12]: x",
+    "auth.info sshd[1]: x",
+    "web.example.com CRON[7]: (root) CMD",
+    "h a[1]: [ID 1 a.b] x",
+    "h k: y",
+)
+ORIGIN_PIECES = (
+    *"[]:. -/_(é",
+    "  ",
+    "local0.warn",
+    "auth:info",
+    "daemon.notice",
+    "[ID 9 auth.info]",
+    "-",
+    "12345678901",
+)
+
+
+@st.composite
+def usual_but_for_little(draw: st.DrawFn) -> str:
+    """A line of a usual form, in which a few places of the time or the origin hold something else."""
+    stamp = draw(st.sampled_from([line.split(" h ")[0] for line in SOUND_LINES]))
+    line = f"{stamp} {draw(st.sampled_from(ORIGINS))}"
+    for _ in range(draw(st.integers(0, 2))):
+        start = draw(st.integers(0, len(line)))
+        line = line[:start] + draw(st.sampled_from(PIECES + ORIGIN_PIECES)) + line[start + draw(st.integers(0, 2)) :]
+    return line
+
+
+@settings(max_examples=300)
+@given(st.lists(usual_but_for_little(), min_size=1, max_size=20), st.sampled_from((0, 2024)))
+def test_what_is_read_by_its_places_is_read_as_by_the_patterns(texts: list[str], year: int) -> None:
+    found = read(texts, "Europe/Berlin", year)
+    without = {"STAMPS": (), "has_origin": lambda rest: np.zeros(len(rest), bool)}
+    with mock.patch.multiple(usual, **without):
+        assert found == read(texts, "Europe/Berlin", year)
+
+
+def test_most_heads_are_read_by_their_places() -> None:
+    texts = pa.array([line for line, _ in generate(5_000, seed=3) if line.isascii()])
+    at = [pc.match_substring_regex(texts, stamp.pattern).true_count for stamp in usual.STAMPS]
+    assert at[0] > 3_000 and at[1] > 1_000 and sum(at) > 0.97 * len(texts)
