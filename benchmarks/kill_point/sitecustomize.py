@@ -15,8 +15,12 @@ import sys
 PHASE, _, NUMBER = os.environ.get("EFFECTS_KILL_POINT", "").partition(":")
 LIST = os.environ.get("EFFECTS_LIST")
 STATES, HOME = os.environ.get("EFFECTS_STATES"), os.environ.get("EFFECTS_HOME", "")
-# In a session of its own, so that it is not among those that it stops.
-COPY = 'kill -STOP -"$1" && cp -a "$2" "$3"; code=$?; kill -CONT -"$1"; exit $code'
+# In a session of its own, so that it is not among those that it stops. Servers, which no kill of the run ends, go on:
+# where a file of theirs goes while it is copied, the copy is made anew.
+COPY = """kill -STOP -"$1" || exit
+for try in 1 2 3 4 5; do cp -a "$2" "$3" && break; rm -rf "$3"; done
+[ -d "$3" ]; code=$?
+kill -CONT -"$1"; exit $code"""
 seen = {"before": 0, "after": 0}
 
 
