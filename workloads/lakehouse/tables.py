@@ -211,9 +211,7 @@ def merge(
 
     name = lake.table(table.name)
     with effect("table", table.name):
-        if not exists(frame.sparkSession, lake, table) or frame.sparkSession.read.table(name).isEmpty():
-            # Nothing to compare with. It is an overwriting, so that a row that comes in meanwhile is a conflict, as it
-            # is with a merge.
+        if not exists(frame.sparkSession, lake, table):
             _write(frame, lake, table, {})
             return
         same = [fn.col(f"new.{key}").eqNullSafe(fn.col(f"{name}.{key}")) for key in keys]
