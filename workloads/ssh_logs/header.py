@@ -20,11 +20,10 @@ from pyspark.sql.types import StructType
 
 from workloads.lakehouse.batches import mapped
 from workloads.ssh_logs import usual
-from workloads.ssh_logs.usual import MONTHS, SECOND
+from workloads.ssh_logs.usual import LONGEST_NAME, MONTHS, SECOND, Numbers
 
 MAX_LINE_BYTES = 2**20
 BLANKS = " \t\r"
-LONGEST_NAME = 128  # characters of a process
 LEAP_GAP = 8  # years from one leap year to the next, at most
 MINUTE, HOUR = 60 * SECOND, 3_600 * SECOND  # microseconds
 PYTHON_TIMES = np.datetime64("0001-01-01"), np.datetime64("9999-12-31")  # those that it has
@@ -83,8 +82,6 @@ SOUND = (
     r" +[!-~]+ +[!-~][^\x00]*$"
 )
 SOUND_BYTES = 4_096  # the longest line of which it is said: it is surely not too long
-
-Numbers = dict[str, np.ndarray]
 
 FIELDS = (
     "rule STRING, event_time TIMESTAMP, event_date DATE, host STRING, process STRING, module STRING, pid BIGINT, "
@@ -263,11 +260,9 @@ def _bsd_times(numbers: Numbers, not_after: pa.Array, time_zone: str, year: int)
     month, day = numbers["month"], numbers["day"]
     clock = _clocks(numbers, MINUTE)  # the 60th second is the next minute's first
     years = np.full(len(day), f"{year:04}", "datetime64[Y]") if year else _years_at(not_after, time_zone)
-    if "year" in numbers:
-        is_stated = numbers["year"] > 0
-        years[is_stated] = _years(numbers["year"][is_stated])
-    else:
-        is_stated = np.zeros(len(day), bool)
+    stated = numbers.get("year", np.zeros_like(day))
+    is_stated = stated > 0
+    years[is_stated] = _years(stated[is_stated])
     moments = _moments(_days(years, month, day) + clock, time_zone)
     if year:
         return moments

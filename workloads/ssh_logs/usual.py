@@ -15,6 +15,9 @@ import pyarrow.compute as pc
 
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 SECOND = 1_000_000  # microseconds
+LONGEST_NAME = 128  # characters of a process
+
+Numbers = dict[str, np.ndarray]
 
 _DIGITS = {"year": 4, "month": 2, "day": 2, "hour": 2, "minute": 2, "second": 2, "fraction": 6, "zone_hour": 2}
 _MONTH_CODES = np.array([int.from_bytes(month.encode(), "big") for month in MONTHS])
@@ -31,7 +34,7 @@ class Stamp:
     zone: int | None = None  # where the sign of its offset from UTC is
     month: int | None = None  # where the name of its month is
 
-    def numbers(self, texts: pa.Array) -> dict[str, np.ndarray]:
+    def numbers(self, texts: pa.Array) -> Numbers:
         """The numbers that the times of texts, all of this form, are made of: `year` and `month` and so on, `micros`
         from the minute's beginning, and `offset` from UTC, where the form has one."""
         starts = np.frombuffer(texts.buffers()[1], np.int32, len(texts), 4 * texts.offset)
@@ -74,7 +77,9 @@ _AROUND = len("  []: ")
 def has_origin(rest: pa.Array) -> np.ndarray:
     """Which texts, what follows a time, begin with an origin as nearly all have it; none that is null."""
     seen = pc.and_not(pc.match_substring_regex(rest, _ORIGIN), pc.match_substring_regex(rest, _LEVEL))
-    return np.asarray(seen.fill_null(False))
+    # The first of these ends the origin, so that no process has too long a name.
+    short = pc.less_equal(pc.find_substring(rest, "]: "), LONGEST_NAME)
+    return np.asarray(pc.and_(seen, short).fill_null(False))
 
 
 def origins(rest: pa.Array) -> tuple[np.ndarray, dict[str, pa.Array]]:

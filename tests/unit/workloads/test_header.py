@@ -299,6 +299,10 @@ ORIGINS = (
     "web.example.com CRON[7]: (root) CMD",
     "h a[1]: [ID 1 a.b] x",
     "h k: y",
+    f"h {'n' * 127}[1]: x",
+    f"h {'n' * 128}[1]: x",
+    f"h {'n' * 129}[1]: x",
+    f"h {'n' * 300}[1]: x",
 )
 ORIGIN_PIECES = (
     *"[]:. -/_(é",
