@@ -7,7 +7,7 @@ many rows lie before it, rows are numbered where they are sorted.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from itertools import accumulate
 from typing import TYPE_CHECKING
 
 from pyspark.sql import functions as fn
@@ -32,13 +32,13 @@ def in_order(frame: DataFrame, key: str, *then: str, number: str | None = None) 
     shares = [part / MOST_PARTS for part in range(1, MOST_PARTS)]
     rows, quantiles = keyed.agg(fn.count("_key"), fn.percentile_approx("_key", shares, ACCURACY)).collect()[0]
     cuts = cuts_of(quantiles or [], rows)
-    before = [0]
+    parts, before = len(cuts) + 1, [0]
     if cuts:
-        found = keyed.withColumn("_part", _part(cuts, range(len(cuts) + 1)))
+        found = keyed.withColumn("_part", _part(cuts))
         if number is not None:
             sizes = dict(map(tuple, found.groupBy("_part").count().collect()))
-            before = [sum(sizes.get(earlier, 0) for earlier in range(part)) for part in range(len(cuts) + 1)]
-        together = found.repartition(len(cuts) + 1, _part(cuts, _hashed_to(frame.sparkSession, len(cuts) + 1)))
+            before = [0, *accumulate(sizes.get(part, 0) for part in range(parts - 1))]
+        together = found.repartition(parts, _of(_hashed_to(frame.sparkSession, parts), fn.col("_part")))
         # Where rows lie hangs on how Spark hashes: it is looked at, not taken for granted.
         misplaced = fn.raise_error(fn.lit("rows are not in the part of their key: report this")).cast("boolean")
         ordered = together.sortWithinPartitions("_key", *then).where(
@@ -48,8 +48,7 @@ def in_order(frame: DataFrame, key: str, *then: str, number: str | None = None) 
         ordered = keyed.repartition(1).sortWithinPartitions("_key", *then)
     if number is None:
         return ordered.select(*frame.columns)
-    earlier = fn.element_at(fn.lit(before), fn.spark_partition_id() + 1)
-    counted = earlier + fn.monotonically_increasing_id().bitwiseAND(fn.lit(WITHIN)) + 1
+    counted = _of(before, fn.spark_partition_id()) + fn.monotonically_increasing_id().bitwiseAND(fn.lit(WITHIN)) + 1
     return ordered.select(counted.alias(number), *frame.columns)
 
 
@@ -59,11 +58,15 @@ def cuts_of(quantiles: list[int], rows: int) -> list[int]:
     return sorted({quantiles[part * MOST_PARTS // parts - 1] for part in range(1, parts)})
 
 
-def _part(cuts: list[int], names: Iterable[int]) -> Column:
-    """The name of the part in which `_key` is; before all keys are those that are null."""
-    *named, last = names
-    branches = [f"WHEN _key < {cut}L THEN {name}L" for cut, name in zip(cuts, named, strict=True)]
-    return fn.expr(f"CASE WHEN _key IS NULL THEN {(*named, last)[0]}L {' '.join(branches)} ELSE {last}L END")
+def _part(cuts: list[int]) -> Column:
+    """The number of the part in which `_key` is, from 0; null comes first."""
+    below = (f"WHEN _key < {cut}L THEN {part}" for part, cut in enumerate(cuts))
+    return fn.expr(f"CASE WHEN _key IS NULL THEN 0 {' '.join(below)} ELSE {len(cuts)} END")
+
+
+def _of(values: list[int], part: Column) -> Column:
+    """The value for a part, as a BIGINT: other widths are hashed otherwise."""
+    return fn.element_at(fn.lit(values).cast("array<bigint>"), part + 1)
 
 
 def _hashed_to(spark: SparkSession, parts: int) -> list[int]:

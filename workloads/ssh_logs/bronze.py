@@ -36,6 +36,8 @@ CLOCKS_DIFFER_BY = timedelta(days=1)
 # Raise it when the same bytes shall give other records.
 PARSER = 4
 FILE_ID = 16  # hexadecimal digits of a file's hash that stand in its records' ids: enough to tell billions apart
+# All records of a file were written at once, so that any of them tells its bytes.
+OF_FILE = f"left(any_value(record_id), {FILE_ID})"
 
 EXPORTS = (PARQUET,)
 
@@ -163,10 +165,6 @@ def _held(task: TaskContext) -> dict[str, Held]:
         return {}
     kept = _kept(task)
     return _with_quarantined(task, kept) if tables.exists(task.spark, task.lake, QUARANTINE) else kept
-
-
-# All records of a file were written at once, so that any of them tells its bytes.
-OF_FILE = f"left(any_value(record_id), {FILE_ID})"
 
 
 def _kept(task: TaskContext) -> dict[str, Held]:

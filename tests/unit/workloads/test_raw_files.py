@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workloads.lakehouse import raw_files
+from workloads.lakehouse import raw_files, raw_source
 from workloads.lakehouse.errors import TaskError
 
 BLOCKS = st.lists(st.binary(max_size=20) | st.sampled_from([b"\n", b"\r\n", b"a\nb", b"\n\n"]), max_size=12)
@@ -84,3 +84,17 @@ def test_a_survey_names_files_by_their_place_and_tells_gzip_by_its_bytes(tmp_pat
 def test_a_folder_without_files_is_one_clear_error(tmp_path: Path, folder: str) -> None:
     with pytest.raises(TaskError, match=f"there are no files in {tmp_path}.*upload some first"):
         raw_files.survey(tmp_path / folder)
+
+
+LINE = st.binary(max_size=6).map(lambda line: line.replace(b"\n", b"")) | st.sampled_from([b"a", b"caf\xc3\xa9"])
+
+
+@given(st.lists(LINE, min_size=4), st.integers(0, 3))
+def test_lines_that_are_no_text_keep_their_bytes(lines: list[bytes], first: int) -> None:
+    found, starts = raw_source._lines(b"".join(line + b"\n" for line in lines))
+    rows = raw_source._batch("a.log", found[first:], starts[first:], first + 1).to_pylist()
+    texts = [line.decode("utf-8", "backslashreplace") for line in lines[first:]]
+    assert [row["text"] for row in rows] == texts
+    damaged = [line if text.encode() != line else None for line, text in zip(lines[first:], texts, strict=True)]
+    assert [row["raw"] for row in rows] == damaged
+    assert [row["damaged_text"] for row in rows] == [raw is not None for raw in damaged]
