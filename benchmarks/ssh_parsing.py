@@ -96,13 +96,12 @@ def read_message(text: str) -> Parsed | None:
     """What the catalogue makes of a message with its wrappers; none if it lacks it."""
     wrapped = messages.compiled(messages.REPEATED).match(text)
     inner = wrapped[2] if wrapped else text
-    bare = inner.removesuffix(messages.PREAUTH)
-    found = messages.find(bare)
+    stage = messages.stage(inner)
+    found = messages.find(inner.removesuffix(messages.STAGES[stage]))
     if found is None:
         return None
-    before = bare != inner
-    event = found[0].id + "-preauth" * before + "-repeated" * bool(wrapped)
-    template = found[0].template + " [preauth]" * before
+    event = found[0].id + stage + "-repeated" * bool(wrapped)
+    template = found[0].template + messages.STAGES[stage]
     return Parsed(event, f"message repeated <*> times: [ {template}]" if wrapped else template)
 
 

@@ -18,9 +18,11 @@ from pathlib import Path
 CATALOGUE = Path(__file__).with_name("messages.toml")
 
 WILDCARD = "<*>"
-# What stands around messages: syslog's word for repetitions, and OpenSSH's for what happened before the login.
+# What stands around messages: syslog's word for repetitions, and OpenSSH's for what a process without privileges said,
+# before the login or after it.
 REPEATED = r"(?s)\Amessage repeated (?P<times>\d{1,6}) times: \[ ?(?P<inner>.*?) ?\]\z"
-PREAUTH = " [preauth]"
+PREAUTH, POSTAUTH = " [preauth]", " [postauth]"
+STAGES = {"": "", "-preauth": PREAUTH, "-postauth": POSTAUTH}  # end of an event's id → end of its messages
 FIELDS = ("user", "address", "port", "method", "reason", "key")
 _NO_BLANK = r"[^\s\x0b]"  # to RE2 alone, \s lacks the vertical tab
 PLACEHOLDERS = {
@@ -113,6 +115,11 @@ def _common(texts: Iterable[str]) -> str:
     return first[
         : next((at for at, pair in enumerate(zip(first, last, strict=False)) if len(set(pair)) > 1), len(first))
     ]
+
+
+def stage(text: str) -> str:
+    """The stage at which a message was said, as its end tells: a key of `STAGES`."""
+    return next((key for key, end in STAGES.items() if end and text.endswith(end)), "")
 
 
 def find(text: str) -> tuple[Message, dict[str, str]] | None:

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from functools import cache
+from itertools import product
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from workloads.ssh_logs import leftovers, messages
-from workloads.ssh_logs.messages import FIELDS, PREAUTH, REPEATED, WILDCARD, Fork, Message
+from workloads.ssh_logs.messages import FIELDS, REPEATED, STAGES, WILDCARD, Fork, Message
 from workloads.ssh_logs.schemas import EVENTS
 from workloads.ssh_logs.sessions import Sessions, chunks
 
 # Its offsets are of 64 bits: what is masked may be longer than what was said.
 TEXT = pa.large_string()
 COLUMNS = tuple(column.name for column in EVENTS.columns)
+WRAPPERS = tuple(product(STAGES, (False, True)))  # numbered as `_unwrapped` tells them: 2 * stage + repeated
 
 
 def events(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
@@ -39,9 +41,9 @@ def read(said: pa.Array, is_sshd: pa.Array) -> dict[str, pa.Array]:
 
     Only what sshd says is looked up in the catalogue. What a field holds nothing of is null.
     """
-    bare, preauth, times = _unwrapped(said.cast(TEXT))
+    bare, stage, times = _unwrapped(said.cast(TEXT))
     entry, fields = _fields(bare, np.flatnonzero(pc.and_(is_sshd.fill_null(False), bare.is_valid())))
-    event_id, template = _kinds(bare, entry, preauth, np.asarray(times.is_valid()))
+    event_id, template = _kinds(bare, entry, stage, np.asarray(times.is_valid()))
     return {
         "event_id": event_id,
         "event_template": template,
@@ -60,16 +62,21 @@ def read(said: pa.Array, is_sshd: pa.Array) -> dict[str, pa.Array]:
 
 
 def _unwrapped(said: pa.Array) -> tuple[pa.Array, np.ndarray, pa.Array]:
-    """The messages without wrappers, whether they were of before the login, and how often where they were repeated."""
+    """The messages without wrappers, the number of the stage at which they were said, and how often if repeated."""
     times, bare = pa.nulls(len(said), pa.int32()), said
     repeated = np.asarray(pc.match_substring_regex(said, REPEATED).fill_null(False))
     if repeated.any():
         found = pc.extract_regex(said.filter(repeated), REPEATED)
         times = pc.replace_with_mask(times, repeated, found.field("times").cast(pa.int32()))
         bare = pc.replace_with_mask(bare, repeated, found.field("inner"))
-    preauth = np.asarray(pc.ends_with(bare, PREAUTH).fill_null(False))
-    short = pc.binary_slice(bare.filter(preauth).cast(pa.large_binary()), 0, -len(PREAUTH)).cast(TEXT)
-    return pc.replace_with_mask(bare, preauth, short), preauth, times
+    stage = np.zeros(len(said), int)
+    for number, end in enumerate(STAGES.values()):
+        ends = np.asarray(pc.ends_with(bare, end).fill_null(False)) & (stage == 0)
+        if end and ends.any():
+            short = pc.binary_slice(bare.filter(ends).cast(pa.large_binary()), 0, -len(end)).cast(TEXT)
+            bare = pc.replace_with_mask(bare, ends, short)
+            stage[ends] = number
+    return bare, stage, times
 
 
 def _fields(bare: pa.Array, sshd: np.ndarray) -> tuple[np.ndarray, dict[str, pa.Array]]:
@@ -129,19 +136,20 @@ def _property(name: str) -> pa.Array:
     return pa.array([*(getattr(entry, name) for entry in messages.catalogue()), None], kind)
 
 
-def _kinds(bare: pa.Array, entry: np.ndarray, preauth: np.ndarray, repeated: np.ndarray) -> tuple[pa.Array, pa.Array]:
+def _kinds(bare: pa.Array, entry: np.ndarray, stage: np.ndarray, repeated: np.ndarray) -> tuple[pa.Array, pa.Array]:
     """Event ids and templates; both tell the wrappers, too, so that they stand for one another."""
     ids, templates = _known_kinds()
-    wrappers = 2 * preauth + repeated
-    kind = np.where(entry < 0, -1, 4 * entry + wrappers)
+    wrappers = 2 * stage + repeated
+    kind = np.where(entry < 0, -1, len(WRAPPERS) * entry + wrappers)
     unknown = np.flatnonzero((entry < 0) & np.asarray(bare.is_valid()))
     if len(unknown):
         texts = bare.take(pa.array(unknown)).dictionary_encode()
         forms = leftovers.masked(texts.dictionary).dictionary_encode()
         form = forms.indices.to_numpy()[texts.indices.to_numpy()]
-        codes, at = np.unique(4 * form + wrappers[unknown], return_inverse=True)
+        codes, at = np.unique(len(WRAPPERS) * form + wrappers[unknown], return_inverse=True)
         kind[unknown] = len(ids) + at
-        found = [_wrapped(forms.dictionary[code // 4].as_py(), code & 2 > 0, code & 1 > 0) for code in codes.tolist()]
+        coded = [divmod(code, len(WRAPPERS)) for code in codes.tolist()]
+        found = [_wrapped(forms.dictionary[form].as_py(), *WRAPPERS[wrapper]) for form, wrapper in coded]
         ids = pa.concat_arrays([ids, pa.array(map(leftovers.event_id, found), TEXT)])
         templates = pa.concat_arrays([templates, pa.array(found, TEXT)])
     at = pa.array(kind, mask=kind < 0)
@@ -150,17 +158,16 @@ def _kinds(bare: pa.Array, entry: np.ndarray, preauth: np.ndarray, repeated: np.
 
 @cache
 def _known_kinds() -> tuple[pa.Array, pa.Array]:
-    """Ids and templates of all entries: of each without a wrapper, repeated, before the login, and both."""
+    """Ids and templates of all entries, of each with all wrappers."""
     ids, templates = [], []
     for one in messages.catalogue():
-        for before in (False, True):
-            for repeated in (False, True):
-                ids.append(f"{one.id}{'-preauth' * before}{'-repeated' * repeated}")
-                templates.append(_wrapped(one.template, before, repeated))
+        for stage, repeated in WRAPPERS:
+            ids.append(f"{one.id}{stage}{'-repeated' * repeated}")
+            templates.append(_wrapped(one.template, stage, repeated))
     return pa.array(ids, TEXT), pa.array(templates, TEXT)
 
 
-def _wrapped(template: str, preauth: bool, repeated: bool) -> str:
+def _wrapped(template: str, stage: str, repeated: bool) -> str:
     """A template with the wrappers that were taken off before its message was read."""
-    plain = template + PREAUTH * preauth
+    plain = template + STAGES[stage]
     return f"message repeated {WILDCARD} times: [ {plain}]" if repeated else plain

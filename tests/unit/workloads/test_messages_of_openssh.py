@@ -66,6 +66,7 @@ def test_what_is_left_to_the_parser_of_leftovers_is_read_by_no_entry() -> None:
 def test_every_entry_is_of_openssh_or_named_here() -> None:
     elsewhere = {entry.id for entry in messages.catalogue()} - {one.entry for one in FORMATS}
     assert elsewhere == {
+        "certificate-name-not-a-listed-principal",
         "failed-solaris-invalid-user",
         "hpn-authentication-name",
         "hpn-key-exchange",
@@ -74,6 +75,7 @@ def test_every_entry_is_of_openssh_or_named_here() -> None:
         "kerberos-authorized-command",
         "pam-authentication-error-illegal-user-via",
         "pam-authentication-error-via",
+        "pam-authentication-failure-short",
     }
 
 

@@ -18,28 +18,29 @@ TEXTS = [one.message() for one in formats()]
 ANYTHING = st.text(st.characters(exclude_characters="\n", exclude_categories=("Cs",)), max_size=60)
 STARTS = sorted({entry.start for entry in messages.catalogue()})
 SAID = st.one_of(ANYTHING, st.sampled_from(TEXTS), st.builds("".join, st.tuples(st.sampled_from(STARTS), ANYTHING)))
-WRAPPED = st.tuples(st.sampled_from(("", " [preauth]")), st.sampled_from((0, 0, 2, 37)))
+WRAPPED = st.tuples(st.sampled_from(("", " [preauth]", " [postauth]")), st.sampled_from((0, 0, 2, 37)))
 START = datetime(2026, 3, 2, tzinfo=UTC)
 
 
-def wrapped(text: str, preauth: str, times: int) -> str:
-    return f"message repeated {times} times: [ {text}{preauth}]" if times else text + preauth
+def wrapped(text: str, stage: str, times: int) -> str:
+    return f"message repeated {times} times: [ {text}{stage}]" if times else text + stage
 
 
 def plainly(text: str, is_sshd: bool = True) -> dict:
     """The columns that `reader.read` gives for one message."""
     repeated = messages.compiled(messages.REPEATED).match(text)
     inner = repeated["inner"] if repeated else text
-    bare = inner.removesuffix(messages.PREAUTH)
+    stage = (re.findall(r" \[((?:pre|post)auth)\]\Z", inner) or [""])[0]
+    bare = inner.removesuffix(f" [{stage}]") if stage else inner
     entry, fields = (messages.find(bare) if is_sshd else None) or (None, {})
     template = entry.template if entry else bare
     for mask in () if entry else leftovers.MASKS:
         template = re.sub(mask, "<*>", template, flags=re.ASCII)
-    template += messages.PREAUTH if bare != inner else ""
+    template += f" [{stage}]" if stage else ""
     template = f"message repeated <*> times: [ {template}]" if repeated else template
     told = {name: getattr(entry, name, None) for name in ("outcome", "user_valid", "method", "reason", "listener")}
     told |= {name: fields[name] or None for name in ("user", "method", "reason") if name in fields}
-    known = f"{getattr(entry, 'id', '')}{'-preauth' * (bare != inner)}{'-repeated' * bool(repeated)}"
+    known = f"{getattr(entry, 'id', '')}{f'-{stage}' if stage else ''}{'-repeated' * bool(repeated)}"
     unknown = f"unknown-{hashlib.sha256(template.encode()).hexdigest()[:12]}"
     return {
         "event_id": known if entry else unknown,
