@@ -10,7 +10,6 @@ from __future__ import annotations
 import shutil
 from dataclasses import dataclass
 from datetime import date
-from functools import reduce
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +20,8 @@ from workloads.cloud_usage import ingest, masters, repairs
 from workloads.cloud_usage.checks import QUARANTINED
 from workloads.cloud_usage.rules import REPLAYED, UNKNOWN_FILE
 from workloads.cloud_usage.schemas import ARRIVALS, BATCHES, EVENTS, FILES, LATE, QUARANTINE
+from workloads.cloud_usage.sources import BY_NAME, SOURCES, UNKNOWN, source_of
 from workloads.cloud_usage.sources import EVENTS as EVENTS_SOURCE
-from workloads.cloud_usage.sources import SOURCES, UNKNOWN, Master, source_of
 from workloads.cloud_usage.spec import WORKLOAD
 from workloads.lakehouse import exports, raw_csv, raw_files, tables, unchanged
 from workloads.lakehouse.errors import TaskError
@@ -115,41 +114,36 @@ def _take_masters(task: TaskContext, files: list[RawFile], known: dict[str, Know
     repaired, today = repairs.read(task), as_of(task)
     # What was delivered once is valid from the day on which it was.
     days = {of.sha256: of.as_of for of in known.values() if of.as_of}
-    by_source: dict[str, list[masters.Delivery]] = {source.name: [] for source in SOURCES}
+    deliveries = []
     for file in files:
         if (name := source_of(file.name)) != UNKNOWN:
-            day = known[file.name].as_of if file.name in known and known[file.name].sha256 == file.sha256 else None
-            delivery = masters.Delivery(file, day or days.get(file.sha256, today), repaired.get(file.name, {}))
-            by_source[name].append(delivery)
-    # Kept, for they are asked three times.
-    read = tables.side_by_side(
-        lambda source: masters.read(task.spark, source, by_source[source.name]).localCheckpoint(eager=False), SOURCES
-    )
-    found = dict(zip(SOURCES, read, strict=True))
-    rows = tables.side_by_side(
-        lambda source: _take_master(task, source, by_source[source.name], found[source]), SOURCES
+            noted = known[file.name].as_of if file.name in known and known[file.name].sha256 == file.sha256 else None
+            day = noted or days.get(file.sha256, today)
+            deliveries.append(masters.Delivery(BY_NAME[name], file, day, repaired.get(file.name, {})))
+    # Kept, for they are asked once for each table.
+    found = masters.read(task.spark, deliveries).localCheckpoint()
+    tables.side_by_side(
+        lambda master: task.replace(master.table, ingest.audited(masters.table(found, master), task)), SOURCES
     )
     _set_aside(task, found)
     gone = {name for name in known if source_of(name) != EVENTS_SOURCE} - {file.name for file in files}
     if gone:
         none = task.spark.createDataFrame([], tables.schema(FILES))
         tables.replace_where(none, task.lake, FILES, tables.among("file", gone))
-    if noted := [row for of_source in rows for row in of_source]:
-        ingest.note_files(task, noted)
+    if deliveries:
+        ingest.note_files(task, _noted(deliveries, found))
 
 
-def _set_aside(task: TaskContext, found: dict[Master, DataFrame]) -> None:
+def _set_aside(task: TaskContext, found: DataFrame) -> None:
     """Puts what breaks a rule in place of what did so before."""
-    broken = [ingest.as_quarantined(task, s.name, told.where("rule IS NOT NULL")) for s, told in found.items()]
-    now = reduce(DataFrame.unionAll, broken).coalesce(1)
+    now = ingest.as_quarantined(task, fn.col("source"), found.where("rule IS NOT NULL")).coalesce(1)
     of_masters = tables.among("source", [source.name for source in SOURCES])
     if not (now.isEmpty() and task.table(QUARANTINE).where(of_masters).isEmpty()):
         tables.replace_where(now, task.lake, QUARANTINE, of_masters)
 
 
-def _take_master(task: TaskContext, master: Master, deliveries: list[masters.Delivery], found: DataFrame) -> list[dict]:
-    """Makes a master's table what its deliveries say, and tells what to note of these."""
-    task.replace(master.table, ingest.audited(found.where("rule IS NULL AND NOT repeated"), task))
+def _noted(deliveries: list[masters.Delivery], found: DataFrame) -> list[dict]:
+    """What to note of the files of masters."""
     by_file = found.groupBy("source_file").agg(
         fn.count("*").alias("records"), fn.count_if("repeated").alias("repeated")
     )
@@ -157,11 +151,11 @@ def _take_master(task: TaskContext, master: Master, deliveries: list[masters.Del
     rows = []
     for delivery in deliveries:
         file, named = delivery.file, raw_csv.header(Path(delivery.file.path))
-        columns, (records, repeated) = list(master.columns), held.get(file.name, (0, 0))
+        columns, (records, repeated) = list(delivery.master.columns), held.get(file.name, (0, 0))
         rows.append(
             {
                 "file": file.name,
-                "source": master.name,
+                "source": delivery.master.name,
                 "sha256": file.sha256,
                 "bytes": file.bytes,
                 "records": records,

@@ -332,7 +332,7 @@ def _rows(task: TaskContext, table: Table, rows: list[dict]) -> DataFrame:
 
 def set_aside(task: TaskContext, found: DataFrame) -> None:
     """Puts events (`source_file`, `source_line`, `text`, `raw`, `rule`, `reason`) into quarantine, each once."""
-    rows = as_quarantined(task, EVENTS_SOURCE, found)
+    rows = as_quarantined(task, fn.lit(EVENTS_SOURCE), found)
     tables.merge(rows, task.lake, QUARANTINE, ["record_id"], update=False)
 
 
@@ -341,13 +341,13 @@ def record_id() -> Column:
     return fn.sha2(fn.concat_ws(":", *SOURCE_KEY), 256)
 
 
-def as_quarantined(task: TaskContext, source: str, found: DataFrame) -> DataFrame:
+def as_quarantined(task: TaskContext, source: Column, found: DataFrame) -> DataFrame:
     """Records that break a rule, as the table of quarantine holds them."""
     rows = found.select(
         record_id().alias("record_id"),
         "rule",
         "reason",
-        fn.lit(source).alias("source"),
+        source.alias("source"),
         fn.coalesce("raw", fn.encode("text", "UTF-8")).alias("raw"),
         "text",
         fn.col("raw").isNotNull().alias("damaged_text"),

@@ -8,30 +8,21 @@ from __future__ import annotations
 
 import csv
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql.pandas.types import to_arrow_schema
+from pyspark.sql.types import StructType
 
 from workloads.lakehouse.batches import mapped
 from workloads.lakehouse.raw_files import RawFile
 
 BATCH_RECORDS = 5_000
 LONGEST_FIELD = 2**20  # characters
-
-SCHEMA = "file STRING, line BIGINT, text STRING, raw BINARY, problem STRING, fields MAP<STRING, STRING>"
-ARROW = pa.schema(
-    {
-        "file": pa.string(),
-        "line": pa.int64(),
-        "text": pa.string(),
-        "raw": pa.binary(),
-        "problem": pa.string(),
-        "fields": pa.map_(pa.string(), pa.string()),
-    }
-)
 
 
 @dataclass(frozen=True)
@@ -115,29 +106,41 @@ def records(path: Path, repaired: Mapping[int, str] | None = None) -> Iterator[C
         yield CsvRecord(first, text, taken if damaged else None, problem, fields)
 
 
-def read(spark: SparkSession, files: Iterable[tuple[RawFile, Mapping[int, str]]]) -> DataFrame:
-    """All records of plain CSV files, and the texts that stand for some: file, line, text, raw, problem and fields."""
-    plan = [(file.name, file.path, dict(repaired)) for file, repaired in files]
+def read(
+    spark: SparkSession,
+    files: Iterable[tuple[RawFile, Mapping[int, str]]],
+    row: Callable[[str, CsvRecord], dict[str, Any]],
+    schema: str,
+) -> DataFrame:
+    """A row for each record of plain CSV files: what `row` makes of the file's name and the record.
+
+    With each file come the texts that stand for some of its records, by line. `schema` is the rows' as Spark SQL writes
+    it; values of a map are pairs.
+    """
+    plan = [(file.name, Path(file.path), dict(repaired)) for file, repaired in files]
+    kind = StructType.fromDDL(schema)
     if not plan:
-        return spark.createDataFrame([], SCHEMA)
+        return spark.createDataFrame([], kind)
+    arrow = to_arrow_schema(kind)
 
     def found(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for batch in batches:
             for number in batch.column(0).to_pylist():
-                yield from _batches(*plan[number])
+                name, path, repaired = plan[number]
+                for held in _in_batches(records(path, repaired)):
+                    yield pa.RecordBatch.from_pylist([row(name, record) for record in held], arrow)
 
-    return mapped(spark.range(0, len(plan), numPartitions=len(plan)), found, SCHEMA)
+    return mapped(spark.range(0, len(plan), numPartitions=len(plan)), found, kind)
 
 
-def _batches(name: str, path: str, repaired: Mapping[int, str]) -> Iterator[pa.RecordBatch]:
-    held: list[dict] = []
+def _in_batches(found: Iterable[CsvRecord]) -> Iterator[list[CsvRecord]]:
+    held: list[CsvRecord] = []
     size = 0
-    for one in records(Path(path), repaired):
-        row = {"file": name, "line": one.line, "text": one.text, "raw": one.raw, "problem": one.problem}
-        held.append({**row, "fields": list(one.fields.items())})
-        size += sys.getsizeof(one.text)
+    for record in found:
+        held.append(record)
+        size += sys.getsizeof(record.text)
         if len(held) == BATCH_RECORDS or size > 8 * LONGEST_FIELD:
-            yield pa.RecordBatch.from_pylist(held, ARROW)
+            yield held
             held, size = [], 0
     if held:
-        yield pa.RecordBatch.from_pylist(held, ARROW)
+        yield held

@@ -141,41 +141,41 @@ FILES = {
 
 
 @pytest.fixture(scope="module")
-def masters_of(spark, tmp_path_factory) -> dict[str, list]:
-    """What each file gives, read as a delivery of its own, by line."""
+def masters_of(tmp_path_factory) -> dict[str, list[tuple]]:
+    """The records of each file, as a delivery of users, with what is judged of them."""
     from workloads.cloud_usage import masters
     from workloads.cloud_usage.sources import BY_NAME
-    from workloads.lakehouse import raw_csv, raw_files
+    from workloads.lakehouse import raw_csv
 
     folder: Path = tmp_path_factory.mktemp("masters")
+    found = {}
     for name, content in FILES.items():
         (folder / name).write_bytes(content)
-    raw = raw_csv.read(spark, [(file, {}) for file in raw_files.survey(folder)])
-    typed = masters.typed(raw.selectExpr("*", "DATE'2026-11-21' AS as_of"), BY_NAME["users"])
-    found = {name: [] for name in FILES}
-    for row in typed.orderBy("source_line").collect():
-        found[row["source_file"]].append(row)
+        records = list(raw_csv.records(folder / name))
+        found[name] = [(record, masters.judge(record, BY_NAME["users"])) for record in records]
     return found
 
 
 def test_columns_are_bound_by_name(masters_of) -> None:
     def told(name: str) -> list[tuple]:
-        names = ("source_line", "user_id", "org_id", "email", "role", "active", "created_at", "last_login", "rule")
-        return [tuple(row[key] for key in names) for row in masters_of[name]]
+        names = ("user_id", "org_id", "email", "role", "active", "created_at", "last_login")
+        return [(record.line, *map(judged.said.get, names), judged.rule) for record, judged in masters_of[name]]
 
-    user = ("u1", "o1", "a@b", "dev", True, date(2025, 7, 10), None, None)
+    user = ("u1", "o1", "a@b", "dev", "true", "2025-07-10", None, None)
     assert told("plain") == told("shuffled") == [(2, *user)]
     assert told("byte order mark, CRLF, blank lines") == [(3, *user)]
-    assert told("missing and new") == [(2, "u1", "o1", "a@b", "dev", True, None, None, None)]
+    assert told("missing and new") == [(2, "u1", "o1", "a@b", "dev", "true", None, None, None)]
     quoted, after = told("quoted newline")
     assert quoted == (2, "u1", "o1", 'a\nb, "c"', *user[3:])
     assert after == (4, "u2", *user[1:])
-    assert masters_of["quoted newline"][0]["text"] == 'u1,o1,"a\nb, ""c""",dev,True,2025-07-10,'
+    assert masters_of["quoted newline"][0][0].text == 'u1,o1,"a\nb, ""c""",dev,True,2025-07-10,'
     assert told("empty") == told("header only") == []
 
 
 def test_what_is_wrong_with_a_master_is_said(masters_of) -> None:
-    said = {name: [(row["rule"], row["reason"]) for row in rows if row["rule"]] for name, rows in masters_of.items()}
+    said = {
+        name: [(judged.rule, judged.reason) for _, judged in told if judged.rule] for name, told in masters_of.items()
+    }
 
     assert {name: reasons for name, reasons in said.items() if reasons} == {
         "no key": [("missing_key", "it names no user_id")],
@@ -188,8 +188,8 @@ def test_what_is_wrong_with_a_master_is_said(masters_of) -> None:
         "open quote": [("not_csv", "no CSV: unexpected end of data")],
         "two of a name": [("not_csv", "the header names 'org_id' twice")],
     }
-    assert masters_of["damaged"][0]["raw"] == b"u1,o1,a\xff,dev,True,2025-07-10,"
-    assert masters_of["open quote"][1]["text"] == 'u2,o1,"a@b,dev,True,2025-07-10,'
+    assert masters_of["damaged"][0][0].raw == b"u1,o1,a\xff,dev,True,2025-07-10,"
+    assert masters_of["open quote"][1][0].text == 'u2,o1,"a@b,dev,True,2025-07-10,'
 
 
 @pytest.mark.parametrize(
@@ -199,36 +199,63 @@ def test_what_is_wrong_with_a_master_is_said(masters_of) -> None:
         ("XYZ", "1.0", "unknown_currency"), ("usd", "1.0", "unknown_currency"), ("EUR", "0", "unknown_currency"),
     ],
 )  # fmt: skip
-def test_unknown_currencies_are_set_aside(spark, currency: str, rate: str, rule: str | None) -> None:
+def test_unknown_currencies_are_set_aside(currency: str, rate: str, rule: str | None) -> None:
     from workloads.cloud_usage import masters
     from workloads.cloud_usage.sources import BY_NAME
+    from workloads.lakehouse.raw_csv import CsvRecord
 
     fields = {"invoice_id": "i", "org_id": "o", "month": "2025-06-01", "subtotal": "-1.5", "currency": currency}
     fields |= {"exchange_rate_to_usd": rate} if rate else {}
-    schema = "file STRING, line BIGINT, text STRING, raw BINARY, problem STRING, fields MAP<STRING, STRING>, as_of DATE"
-    raw = spark.createDataFrame([("f", 2, "t", None, None, fields, date(2026, 11, 21))], schema)
 
-    (row,) = masters.typed(raw, BY_NAME["billing"]).collect()
+    judged = masters.judge(CsvRecord(2, "t", None, None, fields), BY_NAME["billing"])
 
-    assert row["rule"] == rule
-    assert row["subtotal"] == Decimal("-1.5")
+    assert judged.rule == rule
+    assert rule or Decimal(judged.said["subtotal"]) == Decimal("-1.5")
+
+
+TYPED = {
+    "DATE": [("2025-07-10", "2025-07-10"), ("2025-02-29", None), ("10/07/2025", None), ("2025-7-1", None),
+             ("٢٠٢٥-07-10", None)],
+    "BOOLEAN": [("True", "true"), ("FALSE", "false"), ("1", None), ("perhaps", None)],
+    "DECIMAL(5,2)": [("1", "1.00"), ("-1.5e1", "-15.00"), (".005", "0.01"), ("0.0049", "0.00"), ("-0.004", "0.00"),
+                     ("999.994", "999.99"), ("999.995", None), ("1e99", None), ("1e100", None), ("1,5", None),
+                     ("NaN", None), ("0" * 990 + "7", "7.00"), ("0" * 1_000 + "7", None)],
+    "STRING": [("x", "x")],
+}  # fmt: skip
+
+
+def test_a_type_has_one_text_for_what_is_said() -> None:
+    from workloads.cloud_usage import masters
+
+    assert {kind: [(text, masters.form(kind)(text)) for text, _ in told] for kind, told in TYPED.items()} == TYPED
+
+
+def test_what_is_said_is_what_spark_reads(spark) -> None:
+    """Spark's own casts give the same values; what has too many characters is none of ours."""
+    for kind, told in TYPED.items():
+        texts = [text for text, _ in told if len(text) < 1_000]
+        frame = spark.createDataFrame(list(enumerate(texts)), "n INT, text STRING").orderBy("n")
+        found = [row[0] for row in frame.selectExpr(f"CAST(try_cast(text AS {kind}) AS STRING)").collect()]
+        ours = [value for text, value in told if len(text) < 1_000]
+        # Spark takes dates and truths of more forms than a master may use.
+        assert [one for one, own in zip(found, ours, strict=True) if own is not None] == [
+            own for own in ours if own is not None
+        ]
 
 
 def deliver(spark, *records: tuple[str, str, str, str]):
     """Records `key, role, day, file` of users, told apart; `line` counts them."""
     from workloads.cloud_usage import masters
-    from workloads.cloud_usage.sources import BY_NAME
 
-    columns = "source_file STRING, source_line BIGINT, text STRING, raw BINARY, as_of DATE, rule STRING, reason STRING"
     rows = [
-        (file, number, "", None, date.fromisoformat(day), None, None, key, "o1", role)
+        ("users", file, number, "", None, date.fromisoformat(day), {"role": role}, key, role, None, None)
         for number, (key, role, day, file) in enumerate(records, 1)
     ]
-    frame = spark.createDataFrame(rows, f"{columns}, user_id STRING, org_id STRING, role STRING")
-    for name, kind in BY_NAME["users"].columns.items():
-        if name not in frame.columns:
-            frame = frame.selectExpr("*", f"CAST(NULL AS {kind}) AS {name}")
-    told = masters.told_apart(frame, BY_NAME["users"]).orderBy("source_line").collect()
+    # One that breaks a rule changes nothing for the others.
+    broken = ("users", "z", 0, "", None, date(2026, 1, 1), {}, "u1", "", "bad_value", "it is broken")
+    frame = spark.createDataFrame([*rows, broken], masters.SCHEMA)
+    first, *told = masters.told_apart(frame).orderBy("source_line").collect()
+    assert (first["rule"], first["reason"], first["repeated"]) == ("bad_value", "it is broken", False)
     return [row["rule"] or ("repeated" if row["repeated"] else "kept") for row in told]
 
 
