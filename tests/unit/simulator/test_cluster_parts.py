@@ -114,6 +114,14 @@ def test_settings_that_only_mean_something_in_the_cloud_are_dropped(home):
     }
 
 
+def test_java_collects_garbage_in_the_simplest_way_on_few_cores_unless_told_otherwise():
+    archive = '-XX:SharedArchiveFile="/my home/spark.jsa"'
+    assert cluster.java_options("", 2) == "-Duser.timezone=UTC -XX:+UseSerialGC"
+    assert cluster.java_options(archive, 1) == f"-Duser.timezone=UTC -XX:+UseSerialGC {archive}"
+    assert cluster.java_options(archive, 4) == f"-Duser.timezone=UTC {archive}"
+    assert cluster.java_options("-XX:+UseZGC", 2) == "-Duser.timezone=UTC -XX:+UseZGC"
+
+
 def test_a_secret_is_a_variable_of_the_caller_that_the_driver_sees_under_its_declared_name_only():
     declared = {"MEDALLION_PSEUDONYM_KEY": "{{secrets/my-scope/the.key}}"}
     base = {"CLOUD_SECRET_MY_SCOPE_THE_KEY": "open sesame"}
