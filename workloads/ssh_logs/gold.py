@@ -11,7 +11,7 @@ from workloads.ssh_logs import pseudonyms
 from workloads.ssh_logs.checks import CSV
 from workloads.ssh_logs.features import windows
 from workloads.ssh_logs.schemas import EVENTS, WINDOWS
-from workloads.ssh_logs.silver import exported
+from workloads.ssh_logs.silver import exported, listed
 
 # LogHub's columns first (its Component is the host), then ours. Month, day and clock are in the time zone of the log.
 CSV_COLUMNS = {
@@ -48,13 +48,17 @@ def run(task: TaskContext) -> Counts:
     """Writes the features of address windows, and exports the events as CSV."""
     events = task.table(EVENTS)
     task.replace(WINDOWS, task.marked(windows(events)))
-    exports.csv(task.lake, CSV, csv_rows(exported(task), task.parameters["time_zone"]))
+    exports.csv(task.lake, CSV, csv_rows(exported(task, in_order(listed(task))), task.parameters["time_zone"]))
     rows = events.count()
     return Counts(records_in=rows, records_out=rows)
 
 
+def in_order(events: DataFrame) -> DataFrame:
+    """The events in order of time, those of one moment in order of file and line, numbered by `LineId`."""
+    return ordering.in_order(events, "unix_micros(event_time)", "file", "line", number="LineId")
+
+
 def csv_rows(events: DataFrame, time_zone: str) -> DataFrame:
-    """The rows of the CSV file, numbered: in order of time, those of one moment in order of file and line."""
-    ordered = ordering.in_order(events, "unix_micros(event_time)", "file", "line", number="LineId")
-    local = ordered.withColumn("local_time", fn.from_utc_timestamp("event_time", time_zone))
+    """The rows of the CSV file, of events as `in_order` gives them."""
+    local = events.withColumn("local_time", fn.from_utc_timestamp("event_time", time_zone))
     return local.select("LineId", *(fn.expr(ours).alias(name) for name, ours in CSV_COLUMNS.items()))

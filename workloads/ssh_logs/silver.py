@@ -33,7 +33,7 @@ def run(task: TaskContext) -> Counts:
         found = events(task.table(RECORDS).where(days.around(1, 0).condition)).where(days.condition)
         tables.replace_where(found, task.lake, EVENTS, days.condition)
     leftovers.write(task)
-    exports.json_lines(task.lake, JSON, in_order(exported(task), task.table(FILES)))
+    exports.json_lines(task.lake, JSON, exported(task, in_order(listed(task), task.table(FILES))))
     if changed:
         task.replace(PROGRESS, task.spark.createDataFrame(sorted(now), tables.schema(PROGRESS)))
     quality.publish(task)
@@ -41,11 +41,17 @@ def run(task: TaskContext) -> Counts:
     return Counts(records_in=task.table(RECORDS).count(), records_out=task.table(EVENTS).count())
 
 
-def exported(task: TaskContext) -> DataFrame:
-    """The events as exports show them: leftovers by their shared templates, names as pseudonyms where they shall be."""
-    shown = leftovers.described(task.table(EVENTS), task.table(LEFTOVERS))
-    hidden = pseudonyms.Pseudonyms.of(task.parameters["pseudonyms"]).hide(shown)
-    return hidden.select(*(column.name for column in EVENT_COLUMNS))
+def listed(task: TaskContext) -> DataFrame:
+    """The events with the columns that exports have. Put in order first: what exports show takes a join."""
+    return task.table(EVENTS).select(*(column.name for column in EVENT_COLUMNS))
+
+
+def exported(task: TaskContext, events: DataFrame) -> DataFrame:
+    """Events, in their order, as exports show them: leftovers by their shared templates, and names as pseudonyms where
+    they shall be.
+    """
+    shown = leftovers.described(events, task.table(LEFTOVERS))
+    return pseudonyms.Pseudonyms.of(task.parameters["pseudonyms"]).hide(shown)
 
 
 def in_order(events: DataFrame, files: DataFrame) -> DataFrame:
