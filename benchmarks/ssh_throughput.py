@@ -27,7 +27,7 @@ from benchmarks.measured import LAYERS, Measured, figures, measure
 
 SIZES = (500_000, 1_000_000, 5_000_000)
 SEED = 501
-MEMORY = "2g"  # the driver's heap at most, whatever the size
+MEMORY = "1g"  # the driver's heap at most, whatever the size
 INGEST_TIME = "2026-11-21T08:00:00Z"
 YEAR = 2026
 
