@@ -94,15 +94,13 @@ class Truth:
 
 def read_message(text: str) -> Parsed | None:
     """What the catalogue makes of a message with its wrappers; none if it lacks it."""
-    wrapped = messages.compiled(messages.REPEATED).match(text)
-    inner = wrapped[2] if wrapped else text
-    stage = messages.stage(inner)
-    found = messages.find(inner.removesuffix(messages.STAGES[stage]))
+    bare, stage, times = messages.unwrapped(text)
+    found = messages.find(bare)
     if found is None:
         return None
-    event = found[0].id + stage + "-repeated" * bool(wrapped)
+    event = found[0].id + stage + "-repeated" * (times is not None)
     template = found[0].template + messages.STAGES[stage]
-    return Parsed(event, f"message repeated <*> times: [ {template}]" if wrapped else template)
+    return Parsed(event, f"message repeated <*> times: [ {template}]" if times is not None else template)
 
 
 def by_catalogue(contents: Sequence[str]) -> list[Parsed]:

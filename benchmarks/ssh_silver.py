@@ -62,10 +62,9 @@ def silver(lines: Iterable[str], year: int) -> pa.Table:
 
 def said(message: str) -> tuple:
     """Outcome, user, whether it is valid, address, event id, message and repeat count of a message."""
-    repeated = messages.compiled(messages.REPEATED).match(message)
-    times, inner = (int(repeated["times"]), repeated["inner"]) if repeated else (1, message)
-    inner = inner.removesuffix(messages.PREAUTH)
-    if (read := messages.find(inner)) is None:
+    bare, _, repeated = messages.unwrapped(message)
+    times = 1 if repeated is None else repeated
+    if (read := messages.find(bare)) is None:
         return None, None, None, None, None, message, times
     entry, fields = read
     user, address = fields.get("user") or None, fields.get("address") or None

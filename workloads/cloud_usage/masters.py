@@ -19,7 +19,7 @@ from pyspark.sql import functions as fn
 
 from workloads.cloud_usage.currencies import CODES
 from workloads.cloud_usage.rules import MASTER_RULES
-from workloads.cloud_usage.sources import BY_NAME, Master
+from workloads.cloud_usage.sources import Master
 from workloads.lakehouse import raw_csv
 from workloads.lakehouse.raw_csv import CsvRecord
 from workloads.lakehouse.raw_files import RawFile
@@ -62,11 +62,11 @@ def read(spark: SparkSession, deliveries: Iterable[Delivery]) -> DataFrame:
     `rule` and `reason` say why a record is set aside; a `repeated` one says what the one before it said.
     """
     deliveries = list(deliveries)
-    of = {delivery.file.name: (delivery.master.name, delivery.as_of) for delivery in deliveries}
+    of = {delivery.file.name: (delivery.master, delivery.as_of) for delivery in deliveries}
 
     def row(file: str, record: CsvRecord) -> dict:
-        source, as_of = of[file]
-        return {"source": source, "source_file": file, "as_of": as_of, **told(record, BY_NAME[source])}
+        master, as_of = of[file]
+        return {"source": master.name, "source_file": file, "as_of": as_of, **told(record, master)}
 
     files = [(delivery.file, delivery.repaired) for delivery in deliveries]
     return told_apart(raw_csv.read(spark, files, row, SCHEMA))

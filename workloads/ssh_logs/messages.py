@@ -21,8 +21,8 @@ WILDCARD = "<*>"
 # What stands around messages: syslog's word for repetitions, and OpenSSH's for what a process without privileges said,
 # before the login or after it.
 REPEATED = r"(?s)\Amessage repeated (?P<times>\d{1,6}) times: \[ ?(?P<inner>.*?) ?\]\z"
-PREAUTH, POSTAUTH = " [preauth]", " [postauth]"
-STAGES = {"": "", "-preauth": PREAUTH, "-postauth": POSTAUTH}  # end of an event's id → end of its messages
+PREAUTH = " [preauth]"
+STAGES = {"": "", "-preauth": PREAUTH, "-postauth": " [postauth]"}  # end of an event's id → end of its messages
 FIELDS = ("user", "address", "port", "method", "reason", "key")
 _NO_BLANK = r"[^\s\x0b]"  # to RE2 alone, \s lacks the vertical tab
 PLACEHOLDERS = {
@@ -117,9 +117,12 @@ def _common(texts: Iterable[str]) -> str:
     ]
 
 
-def stage(text: str) -> str:
-    """The stage at which a message was said, as its end tells: a key of `STAGES`."""
-    return next((key for key, end in STAGES.items() if end and text.endswith(end)), "")
+def unwrapped(text: str) -> tuple[str, str, int | None]:
+    """A message without its wrappers, the stage at which it was said (a key of `STAGES`), and how often if repeated."""
+    repeated = compiled(REPEATED).match(text)
+    inner, times = (repeated["inner"], int(repeated["times"])) if repeated else (text, None)
+    stage = next((key for key, end in STAGES.items() if end and inner.endswith(end)), "")
+    return inner.removesuffix(STAGES[stage]), stage, times
 
 
 def find(text: str) -> tuple[Message, dict[str, str]] | None:

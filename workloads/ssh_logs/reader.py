@@ -70,9 +70,9 @@ def _unwrapped(said: pa.Array) -> tuple[pa.Array, np.ndarray, pa.Array]:
         times = pc.replace_with_mask(times, repeated, found.field("times").cast(pa.int32()))
         bare = pc.replace_with_mask(bare, repeated, found.field("inner"))
     stage = np.zeros(len(said), int)
-    for number, end in enumerate(STAGES.values()):
+    for number, end in tuple(enumerate(STAGES.values()))[1:]:
         ends = np.asarray(pc.ends_with(bare, end).fill_null(False)) & (stage == 0)
-        if end and ends.any():
+        if ends.any():
             short = pc.binary_slice(bare.filter(ends).cast(pa.large_binary()), 0, -len(end)).cast(TEXT)
             bare = pc.replace_with_mask(bare, ends, short)
             stage[ends] = number

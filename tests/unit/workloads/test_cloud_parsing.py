@@ -213,6 +213,28 @@ def test_unknown_currencies_are_set_aside(currency: str, rate: str, rule: str | 
     assert rule or Decimal(judged.said["subtotal"]) == Decimal("-1.5")
 
 
+def test_the_table_of_a_master_has_its_types(spark, tmp_path) -> None:
+    from workloads.cloud_usage import masters
+    from workloads.cloud_usage.sources import BY_NAME
+    from workloads.lakehouse import raw_files
+
+    (tmp_path / "users.csv").write_bytes(FILES["plain"])
+    (tmp_path / "billing.csv").write_bytes(
+        b"invoice_id,org_id,month,subtotal,currency,exchange_rate_to_usd\ni,o,2025-06-01,-1.5,ARS,0.0016\n"
+    )
+    day = date(2026, 11, 21)
+    of = {file.name.partition(".")[0]: file for file in raw_files.survey(tmp_path)}
+    found = masters.read(spark, [masters.Delivery(BY_NAME[name], file, day) for name, file in of.items()])
+
+    (user,) = masters.table(found, BY_NAME["users"]).collect()
+    (bill,) = masters.table(found, BY_NAME["billing"]).collect()
+
+    assert tuple(user) == ("users.csv", 2, day, "u1", "o1", "a@b", "dev", True, date(2025, 7, 10), None)
+    assert (bill["month"], bill["subtotal"], bill["exchange_rate_to_usd"]) == (
+        date(2025, 6, 1), Decimal("-1.5"), Decimal("0.0016"),
+    )  # fmt: skip
+
+
 TYPED = {
     "DATE": [("2025-07-10", "2025-07-10"), ("2025-02-29", None), ("10/07/2025", None), ("2025-7-1", None),
              ("٢٠٢٥-07-10", None)],
