@@ -8,9 +8,12 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
+
+import psutil
 
 from toolchain import paths
 
@@ -38,9 +41,9 @@ def measure(module: str, way: str, given: Path, beside: Path) -> Measured:
     with tempfile.TemporaryDirectory(dir=beside) as folder, tempfile.TemporaryFile() as output:
         line = [sys.executable, "-m", module, "--one", way, str(given), folder]
         process = subprocess.Popen(line, cwd=paths.ROOT, stdout=output, stderr=subprocess.STDOUT)
-        highest = 0
+        highest, watched = 0, psutil.Process(process.pid)
         while process.poll() is None:
-            highest = max(highest, sum(map(_resident, _tree(process.pid))))
+            highest = max(highest, memory_of(watched))
             time.sleep(LOOK_EVERY)
         output.seek(0)
         printed = output.read().decode()
@@ -61,19 +64,14 @@ def figures(size: int, way: str, runs: Sequence[Measured]) -> tuple[str, ...]:
     )
 
 
-def _tree(pid: int) -> list[int]:
-    """A process and all below it."""
-    try:
-        below = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    except OSError:  # it has ended
-        return []
-    return [pid, *(found for child in below for found in _tree(int(child)))]
+def memory_of(process: psutil.Process) -> int:
+    """Bytes of memory of a process and all below it, pages that they share divided among them (PSS)."""
+    with suppress(psutil.NoSuchProcess):  # it has ended
+        return sum(map(_held_by, (process, *process.children(recursive=True))))
+    return 0
 
 
-def _resident(pid: int) -> int:
-    """Bytes of memory of a process, its part of what it shares (PSS)."""
-    try:
-        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
-    except OSError:
-        return 0
-    return sum(int(line.split()[1]) * 1024 for line in lines if line.startswith("Pss:"))
+def _held_by(process: psutil.Process) -> int:
+    with suppress(psutil.NoSuchProcess):
+        return process.memory_full_info().pss
+    return 0
