@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib
 import sys
 import zipfile
@@ -13,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workloads.lakehouse.batches import forget_zips, whole_groups
+from workloads.lakehouse.batches import forget_zips, keep_modules, mapped, whole_groups
 
 
 @given(
@@ -62,3 +63,21 @@ def test_finders_in_zip_files_are_dropped_and_made_anew(tmp_path, monkeypatch) -
 
     assert not any(isinstance(finder, zipimporter) for finder in sys.path_importer_cache.values())
     assert importlib.import_module("other_of_zip").NAME == "other"
+
+
+def test_at_the_end_of_the_first_task_what_there_is_is_kept_out_of_the_search_for_garbage() -> None:
+    class Frame:
+        def mapInArrow(self, function, _schema):  # noqa: N802 - as Spark calls it
+            return function
+
+    made = mapped(Frame(), lambda batches: (batch + 1 for batch in batches), "number BIGINT")
+    keep_modules.cache_clear()
+    before = gc.get_freeze_count()
+    task = made(iter([1, 2]))
+    assert next(task) == 2
+    assert gc.get_freeze_count() == before
+    assert list(task) == [3]
+    kept = gc.get_freeze_count()
+    assert kept > before
+    assert list(made(iter([3]))) == [4]
+    assert gc.get_freeze_count() <= kept
