@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import errno
+import re
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from simulator import cluster, deployed, drivers
 from simulator.cluster import ClusterError
+from toolchain.java import find as find_java
 
 WORKER = """
   An exception was thrown from the Python worker. Please see the stack trace below.
@@ -114,12 +117,21 @@ def test_settings_that_only_mean_something_in_the_cloud_are_dropped(home):
     }
 
 
-def test_java_collects_garbage_in_the_simplest_way_on_few_cores_unless_told_otherwise():
-    archive = '-XX:SharedArchiveFile="/my home/spark.jsa"'
-    assert cluster.java_options("", 2) == "-Duser.timezone=UTC -XX:+UseSerialGC"
-    assert cluster.java_options(archive, 1) == f"-Duser.timezone=UTC -XX:+UseSerialGC {archive}"
+def test_java_is_sparing_with_few_cores_unless_told_otherwise():
+    archive, sparing = '-XX:SharedArchiveFile="/my home/spark.jsa"', cluster.SPARING
+    assert cluster.java_options("", 2) == f"-Duser.timezone=UTC -XX:+UseSerialGC {sparing}"
+    assert cluster.java_options(archive, 1) == f"-Duser.timezone=UTC -XX:+UseSerialGC {sparing} {archive}"
     assert cluster.java_options(archive, 4) == f"-Duser.timezone=UTC {archive}"
-    assert cluster.java_options("-XX:+UseZGC", 2) == "-Duser.timezone=UTC -XX:+UseZGC"
+    assert cluster.java_options("-XX:+UseZGC", 2) == f"-Duser.timezone=UTC {sparing} -XX:+UseZGC"
+
+
+def test_java_knows_the_options_by_which_it_is_sparing():
+    shown = subprocess.run(
+        [find_java() / "bin" / "java", *cluster.SPARING.split(), "-XX:+PrintFlagsFinal", "-version"],
+        capture_output=True, text=True, check=True,
+    ).stdout  # fmt: skip
+    set_to = dict(re.findall(r"(\w+) += (\d+) .*\{.*command line\}", shown))
+    assert set_to == dict(option.removeprefix("-XX:").split("=") for option in cluster.SPARING.split())
 
 
 def test_a_secret_is_a_variable_of_the_caller_that_the_driver_sees_under_its_declared_name_only():
