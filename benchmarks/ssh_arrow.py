@@ -25,8 +25,8 @@ import pyarrow.parquet as pq
 
 from workloads.ssh_logs import reader
 from workloads.ssh_logs.header import MAX_LINE_BYTES
+from workloads.ssh_logs.months import MONTHS
 from workloads.ssh_logs.schemas import EVENT_COLUMNS
-from workloads.ssh_logs.usual import MONTHS
 
 TEXT = pa.large_string()
 DAEMONS = ("sshd", "sshd-session", "sshd-auth")

@@ -1,9 +1,10 @@
 """The head of a syslog line: time, host, process, pid — by Arrow's kernels, a batch of lines at a time.
 
 Three forms are read: BSD syslog (`Dec 10 06:55:46 host sshd[1]: …`, RFC 3164; also with a weekday, a year, fractions of
-a second, facility and level, or without the host), the same with ISO 8601 times, and RFC 5424. The patterns are RE2's,
-which takes time in proportion to a line whatever it holds: a line may be a megabyte of anything. It is fast where it
-captures few characters, so that patterns end where the head does, and the rest is cut off by its position.
+a second, facility and level, in another language, or without the host), the same with ISO 8601 times, and RFC 5424. The
+patterns are RE2's, which takes time in proportion to a line whatever it holds: a line may be a megabyte of anything. It
+is fast where it captures few characters, so that patterns end where the head does, and the rest is cut off by its
+position.
 """
 
 from __future__ import annotations
@@ -19,8 +20,9 @@ from pyspark.sql import DataFrame
 from pyspark.sql.types import StructType
 
 from workloads.lakehouse.batches import mapped
-from workloads.ssh_logs import usual
-from workloads.ssh_logs.usual import LONGEST_NAME, MONTHS, SECOND, Numbers
+from workloads.ssh_logs import months, usual
+from workloads.ssh_logs.months import MONTHS
+from workloads.ssh_logs.usual import LONGEST_NAME, SECOND, Numbers
 
 MAX_LINE_BYTES = 2**20
 BLANKS = " \t\r"
@@ -47,15 +49,22 @@ RFC5424 = (
     rf"(?:-|(?:{_DATA}){{1,16}}) ?\x{{feff}}?(.*)\z"
 )
 _YEAR = r"(?:19|20)\d{2}"  # some write it after the day, others after the time
-_START = r"\A(?P<stamp>(?:<\d{1,3}>)?(?:(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun) +)?"
+_WEEKDAY = r"(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)"
+_START = rf"\A(?P<stamp>(?:<\d{{1,3}}>)?(?:{_WEEKDAY} +)?"
 _CLOCK = r"(?P<hour>\d{2}):(?P<minute>\d{2}):(?P<second>\d{2})"
 BSD = (
-    rf"{_START}(?P<month>{'|'.join(MONTHS)}) {{1,2}}(?P<day>\d{{1,2}})(?: (?P<year>{_YEAR}))? "
+    rf"{_START}(?P<month>{months.PATTERN}) {{1,2}}(?P<day>\d{{1,2}})(?: (?P<year>{_YEAR}))? "
     rf"{_CLOCK}(?:\.(?P<fraction>\d{{1,6}}))?\d{{0,3}}(?: (?P<late_year>{_YEAR}))?) "
 )
 ISO = (
     rf"{_START}(?P<year>\d{{4}})-(?P<month>\d{{2}})-(?P<day>\d{{2}})[T ]"
     rf"{_CLOCK}(?:[.,](?P<fraction>\d{{1,9}}))?(?P<offset>Z|[+-]\d{{2}}(?::?\d{{2}})?)?) "
+)
+# As `journalctl -o short-full` has it: the zone is named, but only UTC's name tells more than that it is the log's own.
+FULL = (
+    rf"\A(?P<stamp>{_WEEKDAY} (?P<year>\d{{4}})-(?P<month>\d{{2}})-(?P<day>\d{{2}}) "
+    rf"{_CLOCK}(?:\.(?P<fraction>\d{{1,9}}))? (?:(?P<offset>UTC|GMT|[+-]\d{{2}}(?:\d{{2}})?)|[A-Z]{{2,6}})) "
+    rf"[^{_BLANK}:\[]+ [^{_BLANK}:]+:"
 )
 # Not every syslog names the host; BusyBox, FreeBSD and AIX name facility and level, Solaris the number of the message.
 _FACILITY = r"(?:auth|authpriv|security|daemon|user|syslog|local\d)"
@@ -210,7 +219,7 @@ def _stamps(asked: pa.Array, not_after: pa.Array, time_zone: str, year: int) -> 
 
     readers = (
         *((partial(_by_place, stamp), iso if stamp.month is None else bsd) for stamp in usual.STAMPS),
-        *((partial(_by_groups, pattern), reader) for pattern, reader in ((BSD, bsd), (ISO, iso))),
+        *((partial(_by_groups, pattern), reader) for pattern, reader in ((BSD, bsd), (FULL, iso), (ISO, iso))),
     )
     for find, reader in readers:
         if not len(left):
@@ -238,7 +247,7 @@ def _by_groups(pattern: str, texts: pa.Array) -> tuple[np.ndarray, np.ndarray, N
 
 
 def _numbers(parts: dict[str, pa.Array]) -> Numbers:
-    """The groups of BSD or ISO as numbers, named as `usual.Stamp.numbers` has them."""
+    """The groups of BSD, FULL or ISO as numbers, named as `usual.Stamp.numbers` has them."""
     numbers = {name: _number(parts[name]) for name in ("day", "hour", "minute")}
     digits = pc.utf8_rpad(pc.utf8_slice_codeunits(parts["fraction"], 0, 6), 6, "0")
     numbers["micros"] = _number(parts["second"]) * SECOND + _number(digits)
@@ -252,7 +261,7 @@ def _numbers(parts: dict[str, pa.Array]) -> Numbers:
             "is_local": np.asarray(pc.equal(parts["offset"], "")),
         }
     stated = pc.coalesce(_present(parts["year"]), _present(parts["late_year"])).fill_null("0")
-    return numbers | {"year": _number(stated), "month": pc.index_in(parts["month"], pa.array(MONTHS)).to_numpy() + 1}
+    return numbers | {"year": _number(stated), "month": months.numbers(parts["month"])}
 
 
 def _bsd_times(numbers: Numbers, not_after: pa.Array, time_zone: str, year: int) -> np.ndarray:
@@ -294,7 +303,7 @@ def _iso_times(numbers: Numbers, time_zone: str) -> np.ndarray:
 
 def _shift(offset: str) -> int | None:
     """Minutes that a zone is ahead of UTC; None where there is no such offset."""
-    if offset in ("", "Z"):
+    if offset in ("", "Z", "UTC", "GMT"):
         return 0
     past_hour = int(offset[3:].lstrip(":") or "0")
     minutes = 60 * int(offset[1:3]) + past_hour

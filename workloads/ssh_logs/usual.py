@@ -13,7 +13,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+from workloads.ssh_logs.months import MONTHS
+
 SECOND = 1_000_000  # microseconds
 LONGEST_NAME = 128  # characters of a process
 

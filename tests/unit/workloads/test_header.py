@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from workloads.ssh_logs import header, usual
+from workloads.ssh_logs import header, months, usual
 from workloads.ssh_logs.generate import generate
 from workloads.ssh_logs.header import RULES, SOUND
 
@@ -103,7 +103,7 @@ def test_lines_that_are_no_records_name_the_rule(spark) -> None:
         b"Dec 10 06:55:46 LabSZ sshd[1]: " + b"x" * 2**20: "too-long",
         b"hello world": "no-header",
         b"Dec 10 06:55": "no-header",
-        b"Dez 10 06:55:46 h sshd[1]: x": "no-header",
+        b"Dog 10 06:55:46 h sshd[1]: x": "no-header",
         b"Feb 30 06:55:46 h sshd[1]: x": "bad-time",
         b"Feb 29 2015 06:55:46 h sshd[1]: x": "bad-time",
         b"Dec 10 25:55:46 h sshd[1]: x": "bad-time",
@@ -180,6 +180,47 @@ def test_times_are_those_of_their_zone(head: str, time_zone: str, utc: str | Non
     assert row["event_time"] == (utc and datetime.fromisoformat(f"{utc}+00:00"))
     assert row["event_date"] == (utc and datetime.fromisoformat(utc).date())
     assert (row["rule"], row["message"]) == (None if utc else "bad-time", "x")
+
+
+@pytest.mark.parametrize(
+    ("head", "utc"),
+    [
+        ("Wed 2026-07-22 09:47:32 CEST", "2026-07-22 07:47:32"),
+        ("Wed 2026-07-22 09:47:32.250000 CEST", "2026-07-22 07:47:32.250000"),
+        ("Wed 2026-07-22 09:47:32 UTC", "2026-07-22 09:47:32"),
+        ("Wed 2026-07-22 09:47:32 +03", "2026-07-22 06:47:32"),
+        ("Wed 2026-07-22 09:47:32 -0330", "2026-07-22 13:17:32"),
+        ("Wed 2026-07-22 09:47:32", "2026-07-22 07:47:32"),
+    ],
+)
+def test_a_journal_names_the_zone_by_letters(head: str, utc: str) -> None:
+    for host in ("h", "HOST"):
+        (row,) = read([f"{head} {host} sshd[1]: error: x: y"], "Europe/Berlin")
+        assert row["event_time"] == datetime.fromisoformat(f"{utc}+00:00")
+        assert (row["rule"], row["host"], row["process"], row["message"]) == (None, host, "sshd", "error: x: y")
+
+
+@pytest.mark.parametrize(
+    ("day", "month"),
+    [
+        ("Mär 10", 3), ("déc. 10", 12), ("mars  9", 3), ("ago 10", 8), ("мая 10", 5), ("Şub 10", 2), ("OKT 10", 10),
+        ("7月 10", 7), (" 7月  9", 7), ("11月 10", 11), (" 1월 10", 1), ("gru 10", 12), ("maalis 10", 3), ("Ιαν 10", 1),
+    ],
+)  # fmt: skip
+def test_a_journal_speaks_the_language_of_its_machine(day: str, month: int) -> None:
+    (row,) = read([f"{day} 06:55:46 h sshd[1]: x"])
+    assert row["event_time"] == datetime(
+        2025 if month == 12 else 2026, month, int(day.split()[1]), 6, 55, 46, tzinfo=UTC
+    )
+    assert (row["rule"], row["host"], row["process"], row["message"]) == (None, "h", "sshd", "x")
+
+
+def test_every_name_of_a_month_is_read() -> None:
+    names = list(months.NUMBER_OF)
+    rows = read([f"{name} 10 06:55:46 h sshd[1]: x" for name in names])
+    assert [row["event_time"].month for row in rows] == list(months.NUMBER_OF.values())
+    for names in months.ABBREVIATED.values():
+        assert [months.NUMBER_OF[name] for name in names.split()] == list(range(1, 13))
 
 
 @pytest.mark.parametrize(
