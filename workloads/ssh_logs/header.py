@@ -54,12 +54,22 @@ _START = rf"\A(?P<stamp>(?:<\d{{1,3}}>)?(?:{_WEEKDAY} +)?"
 _CLOCK = r"(?P<hour>\d{2}):(?P<minute>\d{2}):(?P<second>\d{2})"
 BSD = (
     rf"{_START}(?P<month>{months.PATTERN}) {{1,2}}(?P<day>\d{{1,2}})(?: (?P<year>{_YEAR}))? "
-    rf"{_CLOCK}(?:\.(?P<fraction>\d{{1,6}}))?\d{{0,3}}(?: (?P<late_year>{_YEAR}))?) "
+    rf"{_CLOCK}(?:\.(?P<fraction>\d{{1,6}}))?\d{{0,3}}(?: (?P<late_year>{_YEAR}))?:?) "
 )
 ISO = (
-    rf"{_START}(?P<year>\d{{4}})-(?P<month>\d{{2}})-(?P<day>\d{{2}})[T ]"
-    rf"{_CLOCK}(?:[.,](?P<fraction>\d{{1,9}}))?(?P<offset>Z|[+-]\d{{2}}(?::?\d{{2}})?)?) "
+    rf"{_START}\[?(?P<year>\d{{4}})-(?P<month>\d{{2}})-(?P<day>\d{{2}})[T ]"
+    rf"{_CLOCK}(?:[.,](?P<fraction>\d{{1,9}}))?(?P<offset>Z| ?[+-]\d{{2}}(?::?\d{{2}})?)?\]?) "
 )
+UNIX = r"\A(?P<stamp>(?P<epoch>\d{9,10})\.(?P<fraction>\d{6})) "  # `journalctl -o short-unix`
+# Lines that are written anew in one of these forms: those of RFC 5424; of the log files of OpenSSH for Windows, which
+# is sshd's own; and of clusters that put seconds, day and node before each line (Thunderbird, Spirit, Liberty).
+WINDOWS = r"(?s)\A(\d{1,10}) (\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3}) +(.*)\z"
+CLUSTER = (
+    rf"(?s)\A{_TOKEN}+ \d{{9,10}} (\d{{4}})\.\d\d\.\d\d ({_TOKEN}+) ({'|'.join(MONTHS)}) {{1,2}}(\d{{1,2}}) "
+    rf"(\d\d:\d\d:\d\d) {_TOKEN}+ (.*)\z"
+)
+WRITTEN_ANEW = {RFC5424: r"\1 \2 \3[\4]: \5", WINDOWS: r"\2 sshd[\1]: \3", CLUSTER: r"\3 \4 \1 \5 \2 \6"}
+_TO_WRITE_ANEW = rf"\A(?:<|\d{{1,10}} \d{{4}}-|{_TOKEN}+ \d{{9,10}} \d{{4}}\.)"
 # As `journalctl -o short-full` has it: the zone is named, but only UTC's name tells more than that it is the log's own.
 FULL = (
     rf"\A(?P<stamp>{_WEEKDAY} (?P<year>\d{{4}})-(?P<month>\d{{2}})-(?P<day>\d{{2}}) "
@@ -69,18 +79,20 @@ FULL = (
 # Not every syslog names the host; BusyBox, FreeBSD and AIX name facility and level, Solaris the number of the message.
 _FACILITY = r"(?:auth|authpriv|security|daemon|user|syslog|local\d)"
 _DOTTED = rf"{_FACILITY}\.[a-z]{{3,7}}"
-_PRIORITY = rf"(?:{_DOTTED}|(?:auth\|security|{_FACILITY}):[a-z]{{3,7}})"
+_PRIORITY = rf"(?:{_DOTTED}|\[{_DOTTED}\]|(?:auth\|security|{_FACILITY}):[a-z]{{3,7}})"
 _BRACKETED = rf"<(?:{_DOTTED}|\d{{1,2}}\.\d)>"
 _NAME = rf"[^{_BLANK}\[\]():]"
 ORIGIN = (
     rf"\A(?P<origin>(?: +{_BRACKETED})?(?: +{_PRIORITY}| +(?P<host>{_TOKEN}*[^{_BLANK}:])(?: +{_PRIORITY})?)?"
-    rf" +(?:\[?(?P<process>{_NAME}+)\]?(?:\((?P<module>[^(){_BLANK}]*)\))?(?:\[(?:(?P<pid>\d{{1,10}})|-)\])?: ?)?"
+    rf" +(?:\[?(?P<process>{_NAME}+)\]?(?:\((?P<module>[^(){_BLANK}]*)\))?(?:\[(?:(?P<pid>\d{{1,10}})|-)\])?: *)?"
     r"(?:\[ID \d{1,10} \w{1,16}\.\w{1,16}\] )?)"
 )
 # With bounds it takes RE2 four times as long.
 BOUNDED = ORIGIN.replace(f"{_NAME}+", f"{_NAME}{{1,{LONGEST_NAME}}}")
 # The process by its name alone: some are logged with their path.
 DAEMON = r"(?:\A|/)(?:sshd|sshd-session|sshd-auth)\z"
+# Where a process said what part of it speaks in what it said, as old modules of PAM do.
+PART = r"\A\((?P<module>pam_\w{1,32})\) +"
 # Lines of which it can be said at a glance that they break no rule. Days go up to the 28th only, for every month has
 # these.
 _SOUND_DAY, _SOUND_CLOCK = r"(?:0?[1-9]|1\d|2[0-8])", r"(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d"
@@ -120,6 +132,7 @@ def read(lines: pa.RecordBatch, time_zone: str, year: int) -> pa.RecordBatch:
     rest = _after(asked, ends)
     begins, origin = _origins(rest)
     process = _present(origin["process"])
+    module, message = _parts(_present(origin["module"]), _after(rest, begins))
     fields = {
         "rule": pc.coalesce(
             broken, _named("no-header", rest.is_null()), _named("bad-time", pa.array(np.isnat(moments)))
@@ -128,10 +141,10 @@ def read(lines: pa.RecordBatch, time_zone: str, year: int) -> pa.RecordBatch:
         "event_date": pa.array(moments.astype("datetime64[D]"), pa.date32()),
         "host": _present(origin["host"]),
         "process": process,
-        "module": _present(origin["module"]),
+        "module": module,
         "pid": _present(origin["pid"]).cast(pa.int64()),
         "is_sshd": pc.match_substring_regex(process, DAEMON).fill_null(False),
-        "message": _after(rest, begins),
+        "message": message,
     }
     return pa.RecordBatch.from_arrays([*lines.columns, *fields.values()], [*lines.schema.names, *fields])
 
@@ -175,12 +188,24 @@ def _after(texts: pa.Array, starts: np.ndarray) -> pa.Array:
 
 
 def _canonical(texts: pa.Array) -> pa.Array:
-    """Lines of RFC 5424 in the form of the others."""
-    with_priority = pc.starts_with(texts, "<").fill_null(False)
-    if not with_priority.true_count:
+    """Lines of WRITTEN_ANEW in the form of the others."""
+    others = pc.match_substring_regex(texts, _TO_WRITE_ANEW).fill_null(False)
+    if not others.true_count:
         return texts
-    written = pc.replace_substring_regex(texts.filter(with_priority), RFC5424, r"\1 \2 \3[\4]: \5")
-    return pc.replace_with_mask(texts, with_priority, written)
+    written = texts.filter(others)
+    for pattern, form in WRITTEN_ANEW.items():
+        written = pc.replace_substring_regex(written, pattern, form)
+    return pc.replace_with_mask(texts, others, written)
+
+
+def _parts(modules: pa.Array, messages: pa.Array) -> tuple[pa.Array, pa.Array]:
+    """Modules and messages, where messages begin with the module (PART) as where the process names it."""
+    begin = pc.starts_with(messages, "(pam_").fill_null(False)
+    if not begin.true_count:
+        return modules, messages
+    named = pc.struct_field(pc.extract_regex(messages, PART), "module")
+    rest = pc.replace_substring_regex(messages, PART, "")
+    return pc.coalesce(modules, named), rest
 
 
 def _origins(rest: pa.Array) -> tuple[np.ndarray, dict[str, pa.Array]]:
@@ -217,9 +242,13 @@ def _stamps(asked: pa.Array, not_after: pa.Array, time_zone: str, year: int) -> 
     def iso(numbers: Numbers, _: np.ndarray) -> np.ndarray:
         return _iso_times(numbers, time_zone)
 
+    def unix(numbers: Numbers, _: np.ndarray) -> np.ndarray:
+        return numbers["micros"].astype("datetime64[us]")
+
+    forms = {BSD: bsd, FULL: iso, ISO: iso, UNIX: unix}
     readers = (
         *((partial(_by_place, stamp), iso if stamp.month is None else bsd) for stamp in usual.STAMPS),
-        *((partial(_by_groups, pattern), reader) for pattern, reader in ((BSD, bsd), (FULL, iso), (ISO, iso))),
+        *((partial(_by_groups, pattern), reader) for pattern, reader in forms.items()),
     )
     for find, reader in readers:
         if not len(left):
@@ -247,9 +276,11 @@ def _by_groups(pattern: str, texts: pa.Array) -> tuple[np.ndarray, np.ndarray, N
 
 
 def _numbers(parts: dict[str, pa.Array]) -> Numbers:
-    """The groups of BSD, FULL or ISO as numbers, named as `usual.Stamp.numbers` has them."""
-    numbers = {name: _number(parts[name]) for name in ("day", "hour", "minute")}
+    """The groups of BSD, FULL, ISO or UNIX as numbers, named as `usual.Stamp.numbers` has them."""
     digits = pc.utf8_rpad(pc.utf8_slice_codeunits(parts["fraction"], 0, 6), 6, "0")
+    if "epoch" in parts:
+        return {"micros": _number(parts["epoch"]) * SECOND + _number(digits)}
+    numbers = {name: _number(parts[name]) for name in ("day", "hour", "minute")}
     numbers["micros"] = _number(parts["second"]) * SECOND + _number(digits)
     if "offset" in parts:
         offsets = parts["offset"].dictionary_encode()
@@ -303,6 +334,7 @@ def _iso_times(numbers: Numbers, time_zone: str) -> np.ndarray:
 
 def _shift(offset: str) -> int | None:
     """Minutes that a zone is ahead of UTC; None where there is no such offset."""
+    offset = offset.lstrip()
     if offset in ("", "Z", "UTC", "GMT"):
         return 0
     past_hour = int(offset[3:].lstrip(":") or "0")

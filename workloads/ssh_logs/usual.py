@@ -68,9 +68,9 @@ STAMPS = (
     Stamp(rf"{_ISO}{_ZONE}", 25, {**_ISO_PLACES, "zone_hour": 20}, zone=19),
 )
 
-# ` host process[pid]: ` before anything but a bracket, in which Solaris has the number of a message; and a host that
-# may be facility and level, which stand in the same place.
-_ORIGIN = r"\A (?P<host>[0-9A-Za-z._-]+) (?P<process>[0-9A-Za-z._/-]+)\[(?P<pid>\d{1,10})\]: [^\[]"
+# ` host process[pid]: ` before anything but a blank or a bracket, in which Solaris has the number of a message; and a
+# host that may be facility and level, which stand in the same place.
+_ORIGIN = r"\A (?P<host>[0-9A-Za-z._-]+) (?P<process>[0-9A-Za-z._/-]+)\[(?P<pid>\d{1,10})\]: [^\[ ]"
 _LEVEL = r"\A [a-z]+\d?\.[a-z]{3,7} "
 _AROUND = len("  []: ")
 

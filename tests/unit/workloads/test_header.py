@@ -201,6 +201,40 @@ def test_a_journal_names_the_zone_by_letters(head: str, utc: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("line", "utc", "host", "process", "pid"),
+    [
+        ("1784713652.755556 h sshd[1]: ", "2026-07-22 09:47:32.755556", "h", "sshd", 1),  # journalctl -o short-unix
+        ("4200 2026-09-20 10:00:01.123 ", "2026-09-20 10:00:01.123", None, "sshd", 4200),  # OpenSSH for Windows
+        ("4200 2026-09-20 10:00:01.123   ", "2026-09-20 10:00:01.123", None, "sshd", 4200),
+        ("- 1131566479 2005.11.09 n1 Nov 9 12:01:19 local@n1 sshd[2]: ", "2005-11-09 12:01:19", "n1", "sshd", 2),
+        ("R_X 1131566479 2005.11.09 n1 Nov 10 12:01:19 n1/n1 sshd[2]: ", "2005-11-10 12:01:19", "n1", "sshd", 2),
+        ("2026-09-13 01:17:01 +0200 h sshd[1]: ", "2026-09-12 23:17:01", "h", "sshd", 1),
+        ("[2026-09-20 10:00:01] h sshd[1]: ", "2026-09-20 10:00:01", "h", "sshd", 1),
+        ("Sep 20 10:00:01: h sshd[1]: ", "2026-09-20 10:00:01", "h", "sshd", 1),  # Cisco
+        ("Sep 20 10:00:01 h [auth.info] sshd[1]: ", "2026-09-20 10:00:01", "h", "sshd", 1),  # syslog-ng
+        ("2026-09-20 10:00:01.123456-0700  h sshd-session[1]: ", "2026-09-20 17:00:01.123456", "h", "sshd-session", 1),
+        ("Sep 20 10:00:01 h sshd[1]:   ", "2026-09-20 10:00:01", "h", "sshd", 1),  # a template of rsyslog
+    ],
+)  # fmt: skip
+def test_heads_of_other_programs_are_read(line: str, utc: str, host: str, process: str, pid: int) -> None:
+    (row,) = read([f"{line}error: x: y"])
+    assert row["event_time"] == datetime.fromisoformat(f"{utc}+00:00")
+    found = tuple(row[name] for name in ("rule", "host", "process", "pid", "is_sshd", "message"))
+    assert found == (None, host, process, pid, True, "error: x: y")
+
+
+def test_the_part_of_a_process_may_stand_in_what_it_says() -> None:
+    said = ["(pam_unix) check pass", "(pam_unix) ", "(pam_unix)x", "a (pam_unix) b", "(pam_unix x", "x"]
+    rows = read([f"Jun 14 15:16:01 h sshd[1]: {message}" for message in said])
+    assert [(row["module"], row["message"]) for row in rows] == [
+        ("pam_unix", "check pass"), (None, "(pam_unix)"), (None, "(pam_unix)x"),
+        (None, "a (pam_unix) b"), (None, "(pam_unix x"), (None, "x"),
+    ]  # fmt: skip
+    (row,) = read(["Jun 14 15:16:01 h sshd(pam_mail)[1]: (pam_unix) check pass"])
+    assert (row["module"], row["message"]) == ("pam_mail", "check pass")
+
+
+@pytest.mark.parametrize(
     ("day", "month"),
     [
         ("Mär 10", 3), ("déc. 10", 12), ("mars  9", 3), ("ago 10", 8), ("мая 10", 5), ("Şub 10", 2), ("OKT 10", 10),

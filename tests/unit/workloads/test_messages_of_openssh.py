@@ -66,16 +66,22 @@ def test_what_is_left_to_the_parser_of_leftovers_is_read_by_no_entry() -> None:
 def test_every_entry_is_of_openssh_or_named_here() -> None:
     elsewhere = {entry.id for entry in messages.catalogue()} - {one.entry for one in FORMATS}
     assert elsewhere == {
+        "address-maps-elsewhere-breakin",
         "certificate-name-not-a-listed-principal",
+        "failed-illegal-user",
         "failed-solaris-invalid-user",
         "hpn-authentication-name",
         "hpn-key-exchange",
         "hpn-version",
         "illegal-user",
         "kerberos-authorized-command",
+        "old-pam-no-password",
         "pam-authentication-error-illegal-user-via",
         "pam-authentication-error-via",
         "pam-authentication-failure-short",
+        "postponed-without-protocol",
+        "reverse-mapping-failed-breakin",
+        "reverse-mapping-failed-without-address",
     }
 
 
