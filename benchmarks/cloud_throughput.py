@@ -25,7 +25,7 @@ from benchmarks.measured import Measured, figures, measure
 
 SIZES = (250_000, 500_000, 2_000_000)
 SEED = 501
-MEMORY = "2g"  # the driver's heap at most, whatever the size
+MEMORY = "1g"  # the driver's heap at most, whatever the size
 INGEST_TIME = "2026-11-21T08:00:00Z"
 TASKS = {"bronze": "bronze", "silver": "silver", "anomalies": "silver", "gold": "gold"}
 
