@@ -14,8 +14,8 @@ from functools import cache
 import pyarrow as pa
 
 from workloads.ssh_logs import messages
+from workloads.ssh_logs.months import MONTHS
 
-MONTHS = {datetime(2000, number, 1, tzinfo=UTC).strftime("%b"): number for number in range(1, 13)}
 HEAD = re.compile(
     r"(?:([A-Z][a-z]{2}) {1,2}(\d{1,2}) (\d\d):(\d\d):(\d\d)|(\d{4}-\d\d-\d\dT\S+)) +(\S+) +"
     r"sshd(?:-session|-auth)?(?:\([^()]*\))?(?:\[(\d+)\])?: ?(.*)",
@@ -73,7 +73,7 @@ def said(message: str) -> tuple:
 
 @cache
 def _midnight(year: int, month: str, day: str) -> float:
-    return datetime(year, MONTHS[month], int(day), tzinfo=UTC).timestamp()
+    return datetime(year, MONTHS.index(month) + 1, int(day), tzinfo=UTC).timestamp()
 
 
 def _moment(year: int, month: str, day: str, hour: str, minute: str, second: str) -> datetime:

@@ -21,7 +21,7 @@ Batches = Iterator[pa.RecordBatch]
 
 def mapped(frame: DataFrame, function: Callable[[Batches], Batches], schema: StructType | str) -> DataFrame:
     """What `function` makes of the batches of `frame`, a partition at a time: `DataFrame.mapInArrow`, with less to do
-    before each task.
+    before and after each task.
     """
 
     def made(batches: Batches) -> Batches:

@@ -37,7 +37,8 @@ PATTERN = rf" ?(?i:{'|'.join(NUMBER_OF)})\.?"
 
 
 def numbers(names: pa.Array) -> np.ndarray:
-    """The number of each month, of texts that match PATTERN."""
+    """The number of each month, of texts that match PATTERN; 0 of one that is a name but for how a letter is written,
+    as with the long s, which counts as an s where capitals do not matter."""
     bare = pc.utf8_trim(pc.utf8_lower(names), " .")
-    place = pc.index_in(bare, pa.array(list(NUMBER_OF)))
-    return np.array(list(NUMBER_OF.values()))[place.to_numpy()]
+    place = pc.index_in(bare, pa.array(list(NUMBER_OF))).fill_null(-1)
+    return np.array([*NUMBER_OF.values(), 0])[place.to_numpy()]

@@ -249,6 +249,12 @@ def test_a_journal_speaks_the_language_of_its_machine(day: str, month: int) -> N
     assert (row["rule"], row["host"], row["process"], row["message"]) == (None, "h", "sshd", "x")
 
 
+def test_a_month_with_a_letter_written_otherwise_is_a_bad_time() -> None:
+    others = ["ſep", "ςεπ", "µαρ"]  # the long s, the final sigma, and the sign for micro
+    rows = read([f"{name} 10 06:55:46 h sshd[1]: x" for name in ["sep", *others]])
+    assert [row["rule"] for row in rows] == [None, "bad-time", "bad-time", "bad-time"]
+
+
 def test_every_name_of_a_month_is_read() -> None:
     names = list(months.NUMBER_OF)
     rows = read([f"{name} 10 06:55:46 h sshd[1]: x" for name in names])
