@@ -328,13 +328,26 @@ SOUND_LINES = (
 )
 
 
+OTHER_LINES = (
+    "1784713652.755556 h sshd[1]: x",
+    "4200 2026-09-20 10:00:01.123 x",
+    "- 1131566479 2005.11.09 n1 Nov 9 12:01:19 n1/n1 sshd[2]: x",
+    "Wed 2026-07-22 09:47:32 CEST h sshd[1]: x",
+    "Sep 10 06:55:46 h sshd[1]: (pam_unix) x",
+    "σεπ 10 06:55:46: h sshd[1]:  x",
+    " 3月 12 04:25:12 h sshd[1]: x",
+    "[2026-09-20 10:00:01 +0200] h [auth.info] sshd[1]: x",
+)
+LETTERS = ("ſ", "ς", "µ", "K", "月")  # that count as others, or stand in months
+
+
 @st.composite
-def changed(draw: st.DrawFn) -> bytes:
+def changed(draw: st.DrawFn, lines: tuple[str, ...] = SOUND_LINES, letters: tuple[str, ...] = ()) -> bytes:
     """A sound line in which a few places hold something else."""
-    line = draw(st.sampled_from(SOUND_LINES))
+    line = draw(st.sampled_from(lines))
     for _ in range(draw(st.integers(0, 3))):
         start = draw(st.integers(0, len(line)))
-        line = line[:start] + draw(st.sampled_from(PIECES)) + line[start + draw(st.integers(0, 3)) :]
+        line = line[:start] + draw(st.sampled_from((*PIECES, *letters))) + line[start + draw(st.integers(0, 3)) :]
     return line.encode()
 
 
@@ -366,6 +379,17 @@ def test_whatever_the_lines_each_is_a_record_or_breaks_a_rule(texts: list[str], 
         assert row["rule"] in {None, *RULES}
         if row["message"] is not None and not row["text"].startswith("<"):
             assert row["text"].rstrip(" \t\r").endswith(row["message"])
+
+
+@settings(max_examples=40)
+@given(st.lists(changed(OTHER_LINES, LETTERS).map(bytes.decode), max_size=20), st.sampled_from((0, 2025)))
+def test_whatever_the_lines_of_other_programs_each_is_a_record_or_breaks_a_rule(texts: list[str], year: int) -> None:
+    rows = read(texts, "Europe/Berlin", year)
+    assert [row["text"] for row in rows] == texts
+    assert [row["rule"] is None for row in rows] == [row["event_time"] is not None for row in rows]
+    assert {row["rule"] for row in rows} <= {None, *RULES}
+    for row in rows:
+        assert row["message"] is None or row["text"].rstrip(" \t\r").endswith(row["message"])
 
 
 @settings(max_examples=20)
