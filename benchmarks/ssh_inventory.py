@@ -48,10 +48,11 @@ class Format:
 
 def formats() -> Iterator[Format]:
     """All formats that the catalogue is written after."""
-    for source, entries in tomllib.loads((FOLDER / "openssh.toml").read_text()).items():
-        for entry, (versions, text) in entries.items():
-            first, _, last = versions.partition("-")
-            yield Format(entry, source, frozenset(range(int(first), int(last or first) + 1)), text)
+    for file in ("openssh.toml", "debug.toml"):
+        for source, entries in tomllib.loads((FOLDER / file).read_text()).items():
+            for entry, (versions, text) in entries.items():
+                first, _, last = versions.partition("-")
+                yield Format(entry, source, frozenset(range(int(first), int(last or first) + 1)), text)
 
 
 def unlisted() -> Iterator[str]:

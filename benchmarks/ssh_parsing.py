@@ -189,13 +189,15 @@ def loghub_table(folder: Path) -> Table:
     return table
 
 
-def versions_table() -> Table:
-    """Messages of one major version of OpenSSH, read without knowing it."""
-    known = list(formats())
+def versions_table(debug: bool) -> Table:
+    """Messages of one major version of OpenSSH, for debugging or the others, read without knowing it."""
+    known = [one for one in formats() if bool(DEBUG.match(one.text)) == debug]
     said: dict[str, set[int]] = defaultdict(set)
     for one in known:
         said[one.entry] |= one.versions
-    table = Table(box=box.SIMPLE_HEAD, title="OpenSSH's messages, by the catalogue without that version")
+    readers = {one.text: readers_of(one.message()) for one in known}
+    level = "DEBUG1 to DEBUG3" if debug else "INFO or above"
+    table = Table(box=box.SIMPLE_HEAD, title=f"OpenSSH's messages at {level}, by the catalogue without that version")
     for column in ("version", "messages", "of it alone", "read", "read from earlier versions only"):
         table.add_column(column, justify="right")
     for version in VERSIONS:
@@ -203,19 +205,21 @@ def versions_table() -> Table:
         kept = {entry for entry, versions in said.items() if versions - {version}}
         earlier = {entry for entry, versions in said.items() if min(versions) < version}
         alone = sum(one.versions == {version} for one in own)
-        cells = [share(reads(one.message(), entries) for one in own) for entries in (kept, earlier)]
+        cells = [share(bool(readers[one.text] & entries) for one in own) for entries in (kept, earlier)]
         before = "" if version == VERSIONS[0] else f"{cells[1]:.3f}"
         table.add_row(str(version), str(len(own)), str(alone), f"{cells[0]:.3f}", before)
-    table.caption = (
-        f"asked: at least {AT_LEAST_ELSEWHERE}; entries whose every format is of the version alone are left out. "
-        f"{sum(1 for _ in unlisted()):,} formats are left to the parser of leftovers."
+    table.caption = "entries whose every format is of the version alone are left out." + (
+        ""
+        if debug
+        else f" Asked: at least {AT_LEAST_ELSEWHERE}; {sum(1 for _ in unlisted()):,} formats are left to the parser of "
+        "leftovers."
     )
     return table
 
 
-def reads(text: str, entries: set[str]) -> bool:
-    """Whether one of `entries` matches a message."""
-    return any(entry.id in entries and messages.compiled(entry.pattern).match(text) for entry in messages.catalogue())
+def readers_of(text: str) -> set[str]:
+    """The entries that match a message."""
+    return {entry.id for entry in messages.catalogue() if messages.compiled(entry.pattern).match(text)}
 
 
 def sshd_messages(path: Path) -> Iterator[str]:
@@ -227,14 +231,12 @@ def sshd_messages(path: Path) -> Iterator[str]:
     texts = [raw.decode(errors="replace") for raw in path.read_bytes().split(b"\n")]
     unknown = {"raw": pa.nulls(len(texts), pa.binary()), "not_after": pa.nulls(len(texts), pa.timestamp("us", "UTC"))}
     heads = header.read(pa.record_batch({"text": pa.array(texts, pa.string()), **unknown}), "UTC", 0)
-    for message in heads.filter(heads["is_sshd"])["message"].to_pylist():
-        if not DEBUG.match(message):
-            yield message
+    yield from heads.filter(heads["is_sshd"])["message"].to_pylist()
 
 
 def elsewhere_table(logs: Sequence[Path], missed: bool) -> Table:
     """Logs of other versions and hosts."""
-    table = Table(box=box.SIMPLE_HEAD, title="Logs from elsewhere: lines of sshd (those for debugging apart)")
+    table = Table(box=box.SIMPLE_HEAD, title="Logs from elsewhere: lines of sshd")
     for column in ("log", "lines", "read", "share", "kinds", "kinds read"):
         table.add_column(column, justify="left" if column == "log" else "right")
     for log in logs:
@@ -262,7 +264,8 @@ def main() -> None:
         console.print(loghub_table(Path(real) / "openssh"))
     else:
         console.print("OpenSSH_2k is not measured: MEDALLION_REAL_DATA names no folder.")
-    console.print(versions_table())
+    console.print(versions_table(debug=False))
+    console.print(versions_table(debug=True))
     if options.logs:
         console.print(elsewhere_table(options.logs, options.missed))
 

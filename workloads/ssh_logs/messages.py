@@ -1,4 +1,7 @@
-"""The catalogue of messages, `messages.toml`: templates, and the patterns that they stand for.
+"""The catalogue of messages: templates, and the patterns that they stand for.
+
+`messages.toml` has what sshd says at level INFO or above, and PAM for it; `debug.toml` what it says at DEBUG1 to
+DEBUG3.
 
 The patterns mean the same to RE2, which Arrow reads batches with, and to Python: bounded by the ends of the message, no
 group repeated, characters of ASCII only.
@@ -15,7 +18,7 @@ from functools import cache, cached_property
 from itertools import groupby
 from pathlib import Path
 
-CATALOGUE = Path(__file__).with_name("messages.toml")
+CATALOGUE = tuple(Path(__file__).with_name(name) for name in ("messages.toml", "debug.toml"))
 
 WILDCARD = "<*>"
 # What stands around messages: syslog's word for repetitions, and OpenSSH's for what a process without privileges said,
@@ -34,7 +37,7 @@ PLACEHOLDERS = {
     "key": r"[\w+/=:-]{8,}",  # SHA256:…, or the MD5 sum in hexadecimal of before 6.8
     "word": rf"{_NO_BLANK}+",
     "maybe": rf"{_NO_BLANK}*",
-    "number": r"\d+",
+    "number": r"-?\d+",
     "text": ".*",
 }
 FEW = 2  # entries that are as quickly tried one by one
@@ -68,9 +71,11 @@ class Message:
     def start(self) -> str:
         """What every message of the entry begins with: its constant text up to a placeholder or the end of a sentence.
 
-        (Only between sentences does OpenSSH write two blanks, for which a template's single one stands, too.)
+        (Only between sentences does OpenSSH write two blanks, for which a template's single one stands, too. Where
+        nothing comes after it, the blank before the end has been taken off.)
         """
-        return re.split(r"<\*>|\. ", self.template, maxsplit=1)[0]
+        found = re.split(r"<\*>|\. ", self.template, maxsplit=1)[0]
+        return found.rstrip(" ") if self.template == found + WILDCARD else found
 
 
 @dataclass(frozen=True)
@@ -84,8 +89,9 @@ class Fork:
 @cache
 def catalogue() -> tuple[Message, ...]:
     """All entries, those with more constant text first. Raises ValueError for one that is written wrongly."""
-    entries = tomllib.loads(CATALOGUE.read_text())
-    found = [message(key, **entry) for key, entry in entries.items()]
+    verbose, debug = (tomllib.loads(file.read_text()) for file in CATALOGUE)
+    found = [message(key, **entry) for key, entry in verbose.items()]
+    found += [message(key, template) for key, template in debug.items()]
     return tuple(sorted(found, key=lambda one: (-len(one.template.replace(WILDCARD, "")), one.id)))
 
 
@@ -122,7 +128,7 @@ def unwrapped(text: str) -> tuple[str, str, int | None]:
     repeated = compiled(REPEATED).match(text)
     inner, times = (repeated["inner"], int(repeated["times"])) if repeated else (text, None)
     stage = next((key for key, end in STAGES.items() if end and inner.endswith(end)), "")
-    return inner.removesuffix(STAGES[stage]), stage, times
+    return (inner.removesuffix(STAGES[stage]).rstrip(" ") if stage else inner), stage, times
 
 
 def find(text: str) -> tuple[Message, dict[str, str]] | None:
@@ -150,7 +156,7 @@ def compiled(pattern: str) -> re.Pattern[str]:
 
 def fingerprint() -> str:
     """What tells one state of the catalogue from another."""
-    return hashlib.sha256(CATALOGUE.read_bytes()).hexdigest()[:16]
+    return hashlib.sha256(b"".join(file.read_bytes() for file in CATALOGUE)).hexdigest()[:16]
 
 
 def message(

@@ -74,7 +74,7 @@ def _unwrapped(said: pa.Array) -> tuple[pa.Array, np.ndarray, pa.Array]:
         ends = np.asarray(pc.ends_with(bare, end).fill_null(False)) & (stage == 0)
         if ends.any():
             short = pc.binary_slice(bare.filter(ends).cast(pa.large_binary()), 0, -len(end)).cast(TEXT)
-            bare = pc.replace_with_mask(bare, ends, short)
+            bare = pc.replace_with_mask(bare, ends, pc.ascii_rtrim(short, " "))
             stage[ends] = number
     return bare, stage, times
 
