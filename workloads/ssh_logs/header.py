@@ -60,26 +60,58 @@ ISO = (
     rf"{_START}\[?(?P<year>\d{{4}})-(?P<month>\d{{2}})-(?P<day>\d{{2}})[T ]"
     rf"{_CLOCK}(?:[.,](?P<fraction>\d{{1,9}}))?(?P<offset>Z| ?[+-]\d{{2}}(?::?\d{{2}})?)?\]?) "
 )
-UNIX = r"\A(?P<stamp>(?P<epoch>\d{9,10})\.(?P<fraction>\d{6})) "  # `journalctl -o short-unix`
-# Lines that are written anew in one of these forms: those of RFC 5424; of the log files of OpenSSH for Windows, which
-# is sshd's own; and of clusters that put seconds, day and node before each line (Thunderbird, Spirit, Liberty).
+UNIX = r"\A(?P<stamp>(?P<epoch>\d{9,10})(?:\.(?P<fraction>\d{1,9}))?) "  # `journalctl -o short-unix`
+# Lines that are written anew in one of these forms. First, whatever collected or copied them put something before them:
+# blanks, a file (`grep -H`), the number of the line (`grep -n`, `cat -n`), a host (`pdsh`), a container (`docker
+# compose`), or its own time and level (socklog).
+_DATED = rf"(?:{_WEEKDAY} +)?(?:{months.PATTERN}) {{1,2}}\d{{1,2}} (?:{_YEAR} )?\d\d:|\[?{_YEAR}-\d\d-\d\d[T ]\d\d:"
+_BEFORE = rf"[ \t]+|[^{_BLANK}:]+:|\d+[:\t-]|[\w.-]+ +\| |{_YEAR}-\d\d-\d\d[T_]{_TOKEN}+ \w+\.[a-z]{{3,7}}: "
+_COLLECTED = rf"(?:{_BEFORE}){{1,4}}(?:<\d{{1,3}}>|{_DATED})"
+COLLECTED = rf"(?s)\A(?:{_BEFORE}){{1,4}}((?:<\d{{1,3}}>|{_DATED}).*)\z"
+# Then RFC 5424; the log files of OpenSSH for Windows, which are sshd's own; clusters that put seconds, day and node
+# before each line (Thunderbird, Spirit, Liberty); syslog-ng's full date; Junos, whose year stands between time and
+# host; and macOS, `log show` in two of its styles.
 WINDOWS = r"(?s)\A(\d{1,10}) (\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3}) +(.*)\z"
 CLUSTER = (
     rf"(?s)\A{_TOKEN}+ \d{{9,10}} (\d{{4}})\.\d\d\.\d\d ({_TOKEN}+) ({'|'.join(MONTHS)}) {{1,2}}(\d{{1,2}}) "
     rf"(\d\d:\d\d:\d\d) {_TOKEN}+ (.*)\z"
 )
-WRITTEN_ANEW = {RFC5424: r"\1 \2 \3[\4]: \5", WINDOWS: r"\2 sshd[\1]: \3", CLUSTER: r"\3 \4 \1 \5 \2 \6"}
-_TO_WRITE_ANEW = rf"\A(?:<|\d{{1,10}} \d{{4}}-|{_TOKEN}+ \d{{9,10}} \d{{4}}\.)"
+FULL_DATE = rf"(?s)\A({_YEAR}) ({'|'.join(MONTHS)}) {{1,2}}(\d{{1,2}}) (\d\d:.*)\z"
+_LATE_YEAR = (
+    rf"(?:{'|'.join(MONTHS)}) {{1,2}}\d{{1,2}} \d\d:\d\d:\d\d(?:\.\d+)? {_YEAR} +[^{_BLANK}:\[]+ +[^{_BLANK}:]+:"
+)
+LATE_YEAR = (
+    rf"(?s)\A({'|'.join(MONTHS)}) {{1,2}}(\d{{1,2}}) (\d\d:\d\d:\d\d(?:\.\d+)?) ({_YEAR}) "
+    rf"+([^{_BLANK}:\[]+ +[^{_BLANK}:]+:.*)\z"
+)
+_MACOS_TIME = r"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3,6}(?:[+-]\d{4})?)"
+MACOS = rf"(?s)\A{_MACOS_TIME} 0x[0-9a-f]+ +[A-Z][a-z]+ +0x[0-9a-f]+ +(\d+) +\d+ +([\w.-]+): (.*)\z"
+MACOS_COMPACT = rf"(?s)\A{_MACOS_TIME} [A-Z][a-z]? +([\w.-]+)\[(\d+):[0-9a-f]+\] (.*)\z"
+WRITTEN_ANEW = {
+    COLLECTED: r"\1",
+    RFC5424: r"\1 \2 \3[\4]: \5",
+    WINDOWS: r"\2 sshd[\1]: \3",
+    CLUSTER: r"\3 \4 \1 \5 \2 \6",
+    FULL_DATE: r"\2 \3 \1 \4",
+    LATE_YEAR: r"\1 \2 \4 \3 \5",
+    MACOS: r"\1 \3[\2]: \4",
+    MACOS_COMPACT: r"\1 \2[\3]: \4",
+}
+_TO_WRITE_ANEW = (
+    rf"\A(?:<|\d{{1,10}} \d{{4}}-|{_TOKEN}+ \d{{9,10}} \d{{4}}\.|{_YEAR} [A-Z]"
+    rf"|{_MACOS_TIME} (?:0x|[A-Z][a-z]? )|{_COLLECTED}|{_LATE_YEAR})"
+)
 # As `journalctl -o short-full` has it: the zone is named, but only UTC's name tells more than that it is the log's own.
 FULL = (
     rf"\A(?P<stamp>{_WEEKDAY} (?P<year>\d{{4}})-(?P<month>\d{{2}})-(?P<day>\d{{2}}) "
     rf"{_CLOCK}(?:\.(?P<fraction>\d{{1,9}}))? (?:(?P<offset>UTC|GMT|[+-]\d{{2}}(?:\d{{2}})?)|[A-Z]{{2,6}})) "
     rf"[^{_BLANK}:\[]+ [^{_BLANK}:]+:"
 )
-# Not every syslog names the host; BusyBox, FreeBSD and AIX name facility and level, Solaris the number of the message.
+# Not every syslog names the host; BusyBox, FreeBSD, AIX and ESXi name facility and level, Solaris the number of the
+# message.
 _FACILITY = r"(?:auth|authpriv|security|daemon|user|syslog|local\d)"
 _DOTTED = rf"{_FACILITY}\.[a-z]{{3,7}}"
-_PRIORITY = rf"(?:{_DOTTED}|\[{_DOTTED}\]|(?:auth\|security|{_FACILITY}):[a-z]{{3,7}})"
+_PRIORITY = rf"(?:{_DOTTED}|\[{_DOTTED}\]|(?:auth\|security|{_FACILITY}):[a-z]{{3,7}}|[A-Z][a-z]\(\d{{1,3}}\))"
 _BRACKETED = rf"<(?:{_DOTTED}|\d{{1,2}}\.\d)>"
 _NAME = rf"[^{_BLANK}\[\]():]"
 ORIGIN = (

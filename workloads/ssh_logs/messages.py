@@ -25,6 +25,8 @@ WILDCARD = "<*>"
 # before the login or after it.
 REPEATED = r"(?s)\Amessage repeated (?P<times>\d{1,6}) times: \[ ?(?P<inner>.*?) ?\]\z"
 PREAUTH = " [preauth]"
+# FreeBSD names the functions of its sshd so, and with them what they say.
+FREEBSD = r"\A((?:error|fatal|debug[123]): )?Fssh_"
 STAGES = {"": "", "-preauth": PREAUTH, "-postauth": " [postauth]"}  # end of an event's id → end of its messages
 FIELDS = ("user", "address", "port", "method", "reason", "key")
 _NO_BLANK = r"[^\s\x0b]"  # to RE2 alone, \s lacks the vertical tab
@@ -128,7 +130,8 @@ def unwrapped(text: str) -> tuple[str, str, int | None]:
     repeated = compiled(REPEATED).match(text)
     inner, times = (repeated["inner"], int(repeated["times"])) if repeated else (text, None)
     stage = next((key for key, end in STAGES.items() if end and inner.endswith(end)), "")
-    return (inner.removesuffix(STAGES[stage]).rstrip(" ") if stage else inner), stage, times
+    bare = inner.removesuffix(STAGES[stage]).rstrip(" ") if stage else inner
+    return compiled(FREEBSD).sub(r"\1", bare), stage, times
 
 
 def find(text: str) -> tuple[Message, dict[str, str]] | None:

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from workloads.ssh_logs import leftovers, messages
-from workloads.ssh_logs.messages import FIELDS, REPEATED, STAGES, WILDCARD, Fork, Message
+from workloads.ssh_logs.messages import FIELDS, FREEBSD, REPEATED, STAGES, WILDCARD, Fork, Message
 from workloads.ssh_logs.schemas import EVENTS
 from workloads.ssh_logs.sessions import Sessions, chunks
 
@@ -76,6 +76,8 @@ def _unwrapped(said: pa.Array) -> tuple[pa.Array, np.ndarray, pa.Array]:
             short = pc.binary_slice(bare.filter(ends).cast(pa.large_binary()), 0, -len(end)).cast(TEXT)
             bare = pc.replace_with_mask(bare, ends, pc.ascii_rtrim(short, " "))
             stage[ends] = number
+    if pc.any(pc.match_substring_regex(bare, FREEBSD)).as_py():
+        bare = pc.replace_substring_regex(bare, FREEBSD, r"\1")
     return bare, stage, times
 
 

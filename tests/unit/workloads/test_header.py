@@ -88,11 +88,44 @@ def test_each_form_of_head_is_read(spark) -> None:
             "2015-06-14 15:16:01", None, "sshd", None, 7, True, "of OpenWrt"),
         b"Feb 29 2016 15:16:01 h sshd[7]: with its year": (
             "2016-02-29 15:16:01", "h", "sshd", None, 7, True, "with its year"),
+        b"2026-01-02T03:04:05.678Z In(38) sshd[7]: of ESXi": (
+            "2026-01-02 03:04:05", None, "sshd", None, 7, True, "of ESXi"),
+        b"Jan 24 21:16:48 2020  h sshd[7]: of Junos": (
+            "2020-01-24 21:16:48", "h", "sshd", None, 7, True, "of Junos"),
+        b"Jan 24 21:16:48 2020 sshd[7]: of a host with a number": (
+            "2026-01-24 21:16:48", "2020", "sshd", None, 7, True, "of a host with a number"),
+        b"2024 Jan 15 10:30:45 h sshd[7]: a full date": (
+            "2024-01-15 10:30:45", "h", "sshd", None, 7, True, "a full date"),
+        b"2026-09-20 10:00:01.123456-0700 0x1a2b     Default     0x0      7    0    sshd-session: of macOS": (
+            "2026-09-20 17:00:01", None, "sshd-session", None, 7, True, "of macOS"),
+        b"2026-09-20 10:00:01.123 Df sshd-session[7:5a6b] of macOS, compact": (
+            "2026-09-20 10:00:01", None, "sshd-session", None, 7, True, "of macOS, compact"),
+        b"2026-09-20 10:00:01.123456-0700  h sshd[7]: of macOS, as syslog": (
+            "2026-09-20 17:00:01", "h", "sshd", None, 7, True, "of macOS, as syslog"),
+        b"1705314645.123 h sshd[7]: seconds since 1970": (
+            "2024-01-15 10:30:45", "h", "sshd", None, 7, True, "seconds since 1970"),
         b"Jun 14 15:16:01.999999 h /usr/sbin/sshd[7]: with fractions and path": (
             "2026-06-14 15:16:01", "h", "/usr/sbin/sshd", None, 7, True, "with fractions and path"),
     }  # fmt: skip
     for line, row in zip(lines, parsed(spark, list(lines)), strict=True):
         assert tuple(row[name] for name in COLUMNS) == (None, *lines[line]), line
+
+
+@pytest.mark.parametrize(
+    "before",
+    ["  ", "\t", "auth.log:", "/var/log/auth.log.2.gz:", "12:", "auth.log:12:", "    12\t", "web1: ", "sshd-1  | ",
+     "2026-06-14T15:16:01.12345 auth.info: "],
+)  # fmt: skip
+def test_what_collected_or_copied_a_line_may_have_put_something_before_it(before: str) -> None:
+    heads = (
+        "Jun 14 15:16:01 h sshd[7]: said",
+        "Sun Jun 14 15:16:01 2026 h sshd[7]: said",
+        "2026-06-14T15:16:01+00:00 h sshd[7]: said",
+        "<38>1 2026-06-14T15:16:01Z h sshd 7 - - said",
+    )
+    rows = read([before + head for head in heads])
+    found = [(str(row["event_time"])[:19], row["host"], row["pid"], row["message"]) for row in rows]
+    assert found == [("2026-06-14 15:16:01", "h", 7, "said")] * len(heads)
 
 
 def test_lines_that_are_no_records_name_the_rule(spark) -> None:
@@ -116,7 +149,15 @@ def test_lines_that_are_no_records_name_the_rule(spark) -> None:
 
 @pytest.mark.parametrize(
     "line",
-    [b"[" * 2**20, b"<1>1 a b c d e " + b"[]" * 2**19, b"Dec 10 06:55:46 h " + b"a(" * 2**18, b"<" + b"1 " * 2**19],
+    [
+        b"a:" * 2**19,
+        b" 1:" * 2**18,
+        b"a | " * 2**18,
+        b"[" * 2**20,
+        b"<1>1 a b c d e " + b"[]" * 2**19,
+        b"Dec 10 06:55:46 h " + b"a(" * 2**18,
+        b"<" + b"1 " * 2**19,
+    ],
 )
 def test_hostile_lines_of_a_megabyte_are_read_or_refused(spark, line: bytes) -> None:
     (row,) = parsed(spark, [line])

@@ -111,6 +111,11 @@ def test_the_blanks_before_a_stage_are_no_part_of_a_message() -> None:
     assert messages.unwrapped("Received disconnect from 192.0.2.1: 11:  [preauth]")[0].endswith(": 11:")
 
 
+def test_names_of_functions_are_freebsd_s_no_less_than_others() -> None:
+    said = "error: Fssh_kex_exchange_identification: read: Connection reset by peer"
+    assert messages.unwrapped(said)[0] == "error: kex_exchange_identification: read: Connection reset by peer"
+
+
 def test_every_entry_has_three_constant_words() -> None:
     constant = {entry.id: LEVEL.sub("", entry.template.replace("<*>", " ")) for entry in messages.catalogue()}
     few = {entry: text for entry, text in constant.items() if len(WORD.findall(text)) < 3}

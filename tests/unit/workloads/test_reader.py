@@ -28,25 +28,22 @@ def wrapped(text: str, stage: str, times: int) -> str:
 
 def plainly(text: str, is_sshd: bool = True) -> dict:
     """The columns that `reader.read` gives for one message."""
-    repeated = messages.compiled(messages.REPEATED).match(text)
-    inner = repeated["inner"] if repeated else text
-    stage = (re.findall(r" \[((?:pre|post)auth)\]\Z", inner) or [""])[0]
-    bare = inner.removesuffix(f" [{stage}]") if stage else inner
+    bare, stage, times = messages.unwrapped(text)
     entry, fields = (messages.find(bare) if is_sshd else None) or (None, {})
     template = entry.template if entry else bare
     for mask in () if entry else leftovers.MASKS:
         template = re.sub(mask, "<*>", template, flags=re.ASCII)
-    template += f" [{stage}]" if stage else ""
-    template = f"message repeated <*> times: [ {template}]" if repeated else template
+    template += messages.STAGES[stage]
+    template = f"message repeated <*> times: [ {template}]" if times is not None else template
     told = {name: getattr(entry, name, None) for name in ("outcome", "user_valid", "method", "reason", "listener")}
     told |= {name: fields[name] or None for name in ("user", "method", "reason") if name in fields}
-    known = f"{getattr(entry, 'id', '')}{f'-{stage}' if stage else ''}{'-repeated' * bool(repeated)}"
+    known = f"{getattr(entry, 'id', '')}{stage}{'-repeated' * (times is not None)}"
     unknown = f"unknown-{hashlib.sha256(template.encode()).hexdigest()[:12]}"
     return {
         "event_id": known if entry else unknown,
         "event_template": template,
         "known": entry is not None,
-        "repeat_count": int(repeated["times"]) if repeated else 1,
+        "repeat_count": 1 if times is None else times,
         "user": None,
         "source_address": fields.get("address") or None,
         "source_port": int(fields["port"]) if fields.get("port") else None,
