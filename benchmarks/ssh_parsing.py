@@ -17,7 +17,6 @@ from __future__ import annotations
 import argparse
 import csv
 import os
-import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -27,6 +26,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks import ssh_inventory
 from benchmarks.ssh_inventory import VERSIONS, formats, unlisted
 from workloads.ssh_logs import messages
 
@@ -66,7 +66,6 @@ PUBLISHED = {"Drain": (0.789, 0.508), "LogPPT": (0.436, 0.975), "Brain": (1.0, N
 # Drain's own settings for this file in LogPAI's benchmark.
 DRAIN_SIMILARITY, DRAIN_DEPTH = 0.6, 5
 DRAIN_MASKS = (r"(\d+\.){3}\d+", r"([\w-]+\.){2,}[\w-]+")
-DEBUG = re.compile(r"\Adebug\d: ")
 
 
 @dataclass(frozen=True)
@@ -191,7 +190,7 @@ def loghub_table(folder: Path) -> Table:
 
 def versions_table(debug: bool) -> Table:
     """Messages of one major version of OpenSSH, for debugging or the others, read without knowing it."""
-    known = [one for one in formats() if bool(DEBUG.match(one.text)) == debug]
+    known = list(formats(ssh_inventory.DEBUG if debug else ssh_inventory.OPENSSH))
     said: dict[str, set[int]] = defaultdict(set)
     for one in known:
         said[one.entry] |= one.versions

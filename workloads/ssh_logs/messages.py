@@ -1,7 +1,7 @@
 """The catalogue of messages: templates, and the patterns that they stand for.
 
-`messages.toml` has what sshd says at level INFO or above, and PAM for it; `debug.toml` what it says at DEBUG1 to
-DEBUG3.
+`messages.toml` has what sshd says at level INFO or above, and PAM for it; `pam.toml` what its modules say besides, and
+`debug.toml` what sshd says at DEBUG1 to DEBUG3.
 
 The patterns mean the same to RE2, which Arrow reads batches with, and to Python: bounded by the ends of the message, no
 group repeated, characters of ASCII only.
@@ -18,7 +18,7 @@ from functools import cache, cached_property
 from itertools import groupby
 from pathlib import Path
 
-CATALOGUE = tuple(Path(__file__).with_name(name) for name in ("messages.toml", "debug.toml"))
+CATALOGUE = tuple(Path(__file__).with_name(name) for name in ("messages.toml", "pam.toml", "debug.toml"))
 
 WILDCARD = "<*>"
 # What stands around messages: syslog's word for repetitions, and OpenSSH's for what a process without privileges said,
@@ -91,9 +91,8 @@ class Fork:
 @cache
 def catalogue() -> tuple[Message, ...]:
     """All entries, those with more constant text first. Raises ValueError for one that is written wrongly."""
-    verbose, debug = (tomllib.loads(file.read_text()) for file in CATALOGUE)
-    found = [message(key, **entry) for key, entry in verbose.items()]
-    found += [message(key, template) for key, template in debug.items()]
+    entries = [entry for file in CATALOGUE for entry in tomllib.loads(file.read_text()).items()]
+    found = [message(key, **entry) if isinstance(entry, dict) else message(key, entry) for key, entry in entries]
     return tuple(sorted(found, key=lambda one: (-len(one.template.replace(WILDCARD, "")), one.id)))
 
 
