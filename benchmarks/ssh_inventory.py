@@ -10,7 +10,7 @@ from pathlib import Path
 
 FOLDER = Path(__file__).with_name("ssh_messages")
 VERSIONS = range(5, 11)
-OPENSSH, MODULES, DEBUG = "openssh.toml", "pam.toml", "debug.toml"
+OPENSSH, MODULES, FAILURES, DEBUG = "openssh.toml", "pam.toml", "failures.toml", "debug.toml"
 # What conversions are filled with unless a test says otherwise.
 EXAMPLES = {
     "user": "alice",
@@ -49,7 +49,7 @@ class Format:
 
 def formats(*files: str) -> Iterator[Format]:
     """The formats in some files, or in all, that the catalogue is written after."""
-    for file in files or (OPENSSH, MODULES, DEBUG):
+    for file in files or (OPENSSH, MODULES, FAILURES, DEBUG):
         for source, entries in tomllib.loads((FOLDER / file).read_text()).items():
             for entry, (versions, text) in entries.items():
                 first, _, last = versions.partition("-")

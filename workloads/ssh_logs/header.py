@@ -70,7 +70,7 @@ _COLLECTED = rf"(?:{_BEFORE}){{1,4}}(?:<\d{{1,3}}>|{_DATED})"
 COLLECTED = rf"(?s)\A(?:{_BEFORE}){{1,4}}((?:<\d{{1,3}}>|{_DATED}).*)\z"
 # Then RFC 5424; the log files of OpenSSH for Windows, which are sshd's own; clusters that put seconds, day and node
 # before each line (Thunderbird, Spirit, Liberty); syslog-ng's full date; Junos, whose year stands between time and
-# host; and macOS, `log show` in two of its styles.
+# host; AIX, which names the host that a line comes from; and macOS, `log show` in two of its styles.
 WINDOWS = r"(?s)\A(\d{1,10}) (\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3}) +(.*)\z"
 CLUSTER = (
     rf"(?s)\A{_TOKEN}+ \d{{9,10}} (\d{{4}})\.\d\d\.\d\d ({_TOKEN}+) ({'|'.join(MONTHS)}) {{1,2}}(\d{{1,2}}) "
@@ -84,6 +84,8 @@ LATE_YEAR = (
     rf"(?s)\A({'|'.join(MONTHS)}) {{1,2}}(\d{{1,2}}) (\d\d:\d\d:\d\d(?:\.\d+)?) ({_YEAR}) "
     rf"+([^{_BLANK}:\[]+ +[^{_BLANK}:]+:.*)\z"
 )
+_FORWARDED = rf"(?:{'|'.join(MONTHS)}) {{1,2}}\d{{1,2}} \d\d:\d\d:\d\d Message forwarded from "
+FORWARDED = rf"(?s)\A({_TOKEN}+ +{_TOKEN}+ {_TOKEN}+) Message forwarded from ([^{_BLANK}:]+): (.*)\z"
 _MACOS_TIME = r"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3,6}(?:[+-]\d{4})?)"
 MACOS = rf"(?s)\A{_MACOS_TIME} 0x[0-9a-f]+ +[A-Z][a-z]+ +0x[0-9a-f]+ +(\d+) +\d+ +([\w.-]+): (.*)\z"
 MACOS_COMPACT = rf"(?s)\A{_MACOS_TIME} [A-Z][a-z]? +([\w.-]+)\[(\d+):[0-9a-f]+\] (.*)\z"
@@ -94,12 +96,13 @@ WRITTEN_ANEW = {
     CLUSTER: r"\3 \4 \1 \5 \2 \6",
     FULL_DATE: r"\2 \3 \1 \4",
     LATE_YEAR: r"\1 \2 \4 \3 \5",
+    FORWARDED: r"\1 \2 \3",
     MACOS: r"\1 \3[\2]: \4",
     MACOS_COMPACT: r"\1 \2[\3]: \4",
 }
 _TO_WRITE_ANEW = (
     rf"\A(?:<|\d{{1,10}} \d{{4}}-|{_TOKEN}+ \d{{9,10}} \d{{4}}\.|{_YEAR} [A-Z]"
-    rf"|{_MACOS_TIME} (?:0x|[A-Z][a-z]? )|{_COLLECTED}|{_LATE_YEAR})"
+    rf"|{_MACOS_TIME} (?:0x|[A-Z][a-z]? )|{_COLLECTED}|{_LATE_YEAR}|{_FORWARDED})"
 )
 # As `journalctl -o short-full` has it: the zone is named, but only UTC's name tells more than that it is the log's own.
 FULL = (

@@ -1,7 +1,7 @@
 """The catalogue of messages: templates, and the patterns that they stand for.
 
-`messages.toml` has what sshd says at level INFO or above, and PAM for it; `pam.toml` what its modules say besides, and
-`debug.toml` what sshd says at DEBUG1 to DEBUG3.
+`messages.toml` has what sshd says at level INFO or above, and PAM for it, where it is the cause or the consequence of
+what peers do; `pam.toml` and `failures.toml` what else they say, and `debug.toml` what sshd says at DEBUG1 to DEBUG3.
 
 The patterns mean the same to RE2, which Arrow reads batches with, and to Python: bounded by the ends of the message, no
 group repeated, characters of ASCII only.
@@ -18,7 +18,9 @@ from functools import cache, cached_property
 from itertools import groupby
 from pathlib import Path
 
-CATALOGUE = tuple(Path(__file__).with_name(name) for name in ("messages.toml", "pam.toml", "debug.toml"))
+CATALOGUE = tuple(
+    Path(__file__).with_name(name) for name in ("messages.toml", "pam.toml", "failures.toml", "debug.toml")
+)
 
 WILDCARD = "<*>"
 # What stands around messages: syslog's word for repetitions, and OpenSSH's for what a process without privileges said,

@@ -7,7 +7,8 @@ Spark's plans hold what is derived of the key: whoever may read them may read th
 
 In the text of a message, the user and address that the catalogue found are replaced. Of messages that it lacks nobody
 can say where a name stands: their text and template are withheld. So is the text of entries that tell nothing but their
-template, of what sshd says at DEBUG1 to DEBUG3 and of PAM's modules: it is full of paths, prompts and names.
+template, of what sshd says of its own failures and at DEBUG1 to DEBUG3 and of PAM's modules: it is full of paths,
+prompts and names.
 """
 
 from __future__ import annotations
@@ -33,7 +34,8 @@ SHORTEST_KEY = 32  # bytes: as many as the hash has
 BLOCK = 64  # bytes, of SHA-256
 DIGITS = 20  # of a pseudonym: 80 bits, so that even 10⁹ names hardly meet
 WITHHELD = "(withheld: names may stand anywhere in it)"
-UNTOLD = "^(debug[123]|module)-"  # ids of entries that tell nothing but their template: debug.toml, pam.toml
+# The ids of entries that tell nothing but their template, those of debug.toml, pam.toml and failures.toml.
+UNTOLD = "^(debug[123]|module|failure)-"
 
 Scope = Literal["off", "users", "users-and-addresses"]
 SCOPES: tuple[Scope, ...] = ("off", "users", "users-and-addresses")

@@ -90,6 +90,8 @@ def test_each_form_of_head_is_read(spark) -> None:
             "2016-02-29 15:16:01", "h", "sshd", None, 7, True, "with its year"),
         b"2026-01-02T03:04:05.678Z In(38) sshd[7]: of ESXi": (
             "2026-01-02 03:04:05", None, "sshd", None, 7, True, "of ESXi"),
+        b"<38>Jun 14 15:16:01 Message forwarded from h: sshd[7]: of AIX, from elsewhere": (
+            "2026-06-14 15:16:01", "h", "sshd", None, 7, True, "of AIX, from elsewhere"),
         b"Jan 24 21:16:48 2020  h sshd[7]: of Junos": (
             "2020-01-24 21:16:48", "h", "sshd", None, 7, True, "of Junos"),
         b"Jan 24 21:16:48 2020 sshd[7]: of a host with a number": (

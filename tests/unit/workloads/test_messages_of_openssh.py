@@ -59,7 +59,7 @@ def test_no_entry_reads_two_messages_of_openssh() -> None:
 
 def test_what_is_left_to_the_parser_of_leftovers_is_read_by_no_entry() -> None:
     found = {text: messages.find(text) for text in unlisted()}
-    assert len(found) > 1000
+    assert len(found) > 200
     assert {text: match[0].id for text, match in found.items() if match} == {}
 
 
@@ -71,6 +71,7 @@ def test_every_entry_is_of_openssh_or_named_here() -> None:
         "address-maps-elsewhere-breakin",
         "aix-login-restricted",
         "aix-password-unchangeable",
+        "buffer-string-length",
         "certificate-name-not-a-listed-principal",
         "command-terminated",
         "could-not-reverse-map",
@@ -94,6 +95,8 @@ def test_every_entry_is_of_openssh_or_named_here() -> None:
         "junos-login-failed-sentence",
         "junos-pam-chain",
         "kerberos-authorized-command",
+        "key-read-uudecode",
+        "lastlog-unseen",
         "nss-ldap-could-not-search",
         "nss-ldap-reconnected",
         "nss-ldap-reconnecting",
@@ -123,12 +126,17 @@ def test_every_entry_is_of_openssh_or_named_here() -> None:
         "pam-vas-authentication",
         "pam-winbind-module-error",
         "pam-winbind-ok",
+        "pam-winbind-request-failed",
         "postponed-without-protocol",
         "read-error-plain",
         "read-from-socket-failed-plain",
         "reverse-mapping-failed-breakin",
         "reverse-mapping-failed-without-address",
+        "rsa-algorithm-disabled",
+        "selinux-change-context",
+        "selinux-copy-context",
         "solaris-pam-failed",
+        "tacacs-read-failed",
         "wrappers-address-mismatch",
         "wrappers-cannot-verify",
         "wrappers-name-mismatch",
