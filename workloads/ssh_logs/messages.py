@@ -92,10 +92,16 @@ class Fork:
 
 @cache
 def catalogue() -> tuple[Message, ...]:
-    """All entries, those with more constant text first. Raises ValueError for one that is written wrongly."""
-    entries = [entry for file in CATALOGUE for entry in tomllib.loads(file.read_text()).items()]
-    found = [message(key, **entry) if isinstance(entry, dict) else message(key, entry) for key, entry in entries]
-    return tuple(sorted(found, key=lambda one: (-len(one.template.replace(WILDCARD, "")), one.id)))
+    """All entries, file by file, those with more constant text first: what peers cause is by far the most of a log.
+
+    Raises ValueError for an entry that is written wrongly.
+    """
+    found = []
+    for file in CATALOGUE:
+        entries = tomllib.loads(file.read_text()).items()
+        read = [message(key, **entry) if isinstance(entry, dict) else message(key, entry) for key, entry in entries]
+        found += sorted(read, key=lambda one: (-len(one.template.replace(WILDCARD, "")), one.id))
+    return tuple(found)
 
 
 def tree(entries: Iterable[Message], start: str = "") -> Fork | tuple[Message, ...]:
@@ -104,26 +110,24 @@ def tree(entries: Iterable[Message], start: str = "") -> Fork | tuple[Message, .
     further = [entry for entry in entries if not start.startswith(entry.start)]
     if len(further) <= FEW:
         return entries
-    shared = _common(entry.start for entry in further)
+    shared = _common([entry.start for entry in further])
+    general = [entry for entry in entries if shared.startswith(entry.start)]
+    place = {entry.id: number for number, entry in enumerate(entries)}
     branches = []
     for _, group in groupby(sorted(further, key=lambda one: one.start), key=lambda one: one.start[: len(shared) + 1]):
-        members = {entry.id: entry for entry in group}
-        beginning = _common(entry.start for entry in members.values())
+        members = list(group)
+        beginning = _common([entry.start for entry in members])
         if beginning != shared:
-            fitting = (one for one in entries if one.id in members or shared.startswith(one.start))
+            fitting = sorted([*members, *general], key=lambda one: place[one.id])
             branches.append((beginning, tree(fitting, beginning)))
-    if not branches:
-        return entries
-    return Fork(tuple(branches), tuple(entry for entry in entries if shared.startswith(entry.start)))
+    return Fork(tuple(branches), tuple(general)) if branches else entries
 
 
-def _common(texts: Iterable[str]) -> str:
+def _common(texts: list[str]) -> str:
     """What all texts begin with."""
-    first, *others = sorted(texts)
-    last = others[-1] if others else first
-    return first[
-        : next((at for at, pair in enumerate(zip(first, last, strict=False)) if len(set(pair)) > 1), len(first))
-    ]
+    first, last = min(texts), max(texts)
+    unlike = (at for at, (one, other) in enumerate(zip(first, last, strict=False)) if one != other)
+    return first[: next(unlike, len(first))]
 
 
 def unwrapped(text: str) -> tuple[str, str, int | None]:
