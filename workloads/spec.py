@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib
 import math
+from collections.abc import Sequence
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -351,7 +352,20 @@ def discover() -> tuple[Workload, ...]:
                 f"workloads/{folder}/spec.py declares {workload.name!r}: its folder must be {workload.folder!r}"
             )
         found.append(workload)
+    check_streams(found)
     return tuple(found)
+
+
+def check_streams(workloads: Sequence[Workload]) -> None:
+    """Raises SpecError where two workloads call a stream the same: all are hubs of one namespace."""
+    owners: dict[str, str] = {}
+    for workload in workloads:
+        for stream in workload.streams:
+            owner = owners.setdefault(stream.name, workload.name)
+            if owner != workload.name:
+                raise SpecError(
+                    f"workloads {owner!r} and {workload.name!r} both name a stream {stream.name!r}: rename one"
+                )
 
 
 def find(name: str) -> Workload:

@@ -37,6 +37,13 @@ def test_an_unknown_workload_is_answered_with_those_that_there_are():
         spec.find("ssh_logs")
 
 
+def test_two_workloads_share_no_name_of_a_stream():
+    mine, other = (spec.EventStream(name=name, meaning="") for name in ("events", "others"))
+    spec.check_streams([workload(name="a", streams=(mine,)), workload(name="b", streams=(other,))])
+    with pytest.raises(SpecError, match="workloads 'a' and 'b' both name a stream 'events': rename one"):
+        spec.check_streams([workload(name="a", streams=(mine,)), workload(name="b", streams=(other, mine))])
+
+
 def test_declarations_load_neither_spark_nor_pulumi():
     code = (
         "import sys; from workloads import spec; spec.discover(); "
