@@ -9,6 +9,7 @@ position.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from functools import partial
 from zoneinfo import ZoneInfo
@@ -101,7 +102,7 @@ WRITTEN_ANEW = {
     MACOS_COMPACT: r"\1 \2[\3]: \4",
 }
 _TO_WRITE_ANEW = (
-    rf"\A(?:<|\d{{1,10}} \d{{4}}-|{_TOKEN}+ \d{{9,10}} \d{{4}}\.|{_YEAR} [A-Z]"
+    rf"\A(?:<|{{|\d{{1,10}} \d{{4}}-|{_TOKEN}+ \d{{9,10}} \d{{4}}\.|{_YEAR} [A-Z]"
     rf"|{_MACOS_TIME} (?:0x|[A-Z][a-z]? )|{_COLLECTED}|{_LATE_YEAR}|{_FORWARDED})"
 )
 # As `journalctl -o short-full` has it: the zone is named, but only UTC's name tells more than that it is the log's own.
@@ -135,7 +136,7 @@ _SOUND_OFFSET = r"(?:Z|[+-](?:0\d|1[0-3]):[0-5]\d)?"
 SOUND = (
     rf"^(?:(?:{'|'.join(MONTHS)}) {{1,2}}{_SOUND_DAY} {_SOUND_CLOCK}"
     rf"|20\d\d-(?:0[1-9]|1[0-2])-(?:0[1-9]|1\d|2[0-8])[T ]{_SOUND_CLOCK}(?:\.\d{{1,6}})?{_SOUND_OFFSET})"
-    r" +[!-~]+ +[!-~][^\x00]*$"
+    r" +[!-*,.-~][!-~]* +[!-~][^\x00]*$"  # a sign could begin an offset
 )
 SOUND_BYTES = 4_096  # the longest line of which it is said: it is surely not too long
 
@@ -223,14 +224,35 @@ def _after(texts: pa.Array, starts: np.ndarray) -> pa.Array:
 
 
 def _canonical(texts: pa.Array) -> pa.Array:
-    """Lines of WRITTEN_ANEW in the form of the others."""
+    """Lines of WRITTEN_ANEW, and of a journal that was exported as JSON, in the form of the others."""
     others = pc.match_substring_regex(texts, _TO_WRITE_ANEW).fill_null(False)
     if not others.true_count:
         return texts
     written = texts.filter(others)
+    if pc.any(pc.starts_with(written, "{")).as_py():
+        written = pa.array(map(_of_journal, written.to_pylist()), pa.string())
     for pattern, form in WRITTEN_ANEW.items():
         written = pc.replace_substring_regex(written, pattern, form)
     return pc.replace_with_mask(texts, others, written)
+
+
+def _of_journal(text: str) -> str:
+    """An entry that `journalctl -o json` wrote, as `-o short-unix` would have; any other text as it is.
+
+    Source of the names: systemd.journal-fields(7). A message that is no UTF-8 is a list of numbers there, and no text
+    here.
+    """
+    try:
+        entry = json.loads(text)
+        seconds, micros = divmod(int(entry["__REALTIME_TIMESTAMP"]), SECOND)
+        host, message = entry.get("_HOSTNAME"), entry["MESSAGE"]
+        process = entry.get("SYSLOG_IDENTIFIER") or entry.get("_COMM") or "-"
+        pid = entry.get("_PID") or entry.get("SYSLOG_PID") or "-"
+        line = f"{seconds}.{micros:06}{f' {host}' if host else ''} {process}[{pid}]: {message}"
+        line.encode()  # half a pair of surrogates is no text
+    except (ValueError, TypeError, LookupError, AttributeError, RecursionError):
+        return text
+    return line if isinstance(message, str) else text
 
 
 def _parts(modules: pa.Array, messages: pa.Array) -> tuple[pa.Array, pa.Array]:

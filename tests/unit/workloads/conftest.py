@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -29,6 +29,25 @@ def lake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Lake:
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     return Lake.from_environment()
+
+
+@pytest.fixture(scope="session")
+def read_heads() -> Callable[..., list[dict]]:
+    """What `ssh_logs.header` reads of lines, without Spark; times without a year are not after a day of 2026."""
+    import pyarrow as pa
+
+    from workloads.ssh_logs import header
+
+    def read(texts: list[str], time_zone: str = "UTC", year: int = 0) -> list[dict]:
+        count = len(texts)
+        columns = {
+            "raw": pa.nulls(count, pa.binary()),
+            "text": pa.array(texts, pa.string()),
+            "not_after": pa.array([INGEST_TIME + timedelta(days=1)] * count, pa.timestamp("us", "UTC")),
+        }
+        return header.read(pa.record_batch(columns), time_zone, year).to_pylist()
+
+    return read
 
 
 @pytest.fixture
