@@ -1,15 +1,14 @@
 """The head of a syslog line: time, host, process, pid — by Arrow's kernels, a batch of lines at a time.
 
-Three forms are read: BSD syslog (`Dec 10 06:55:46 host sshd[1]: …`, RFC 3164; also with a weekday, a year, fractions of
-a second, facility and level, in another language, or without the host), the same with ISO 8601 times, and RFC 5424. The
-patterns are RE2's, which takes time in proportion to a line whatever it holds: a line may be a megabyte of anything. It
-is fast where it captures few characters, so that patterns end where the head does, and the rest is cut off by its
-position.
+Read are BSD syslog (`Dec 10 06:55:46 host sshd[1]: …`, RFC 3164; also with a weekday, a year, fractions of a second,
+facility and level, in another language, or without the host), the same with other times (ISO 8601, journals'), and what
+`canonical` writes anew in these forms. The patterns are RE2's, which takes time in proportion to a line whatever it
+holds: a line may be a megabyte of anything. It is fast where it captures few characters, so that patterns end where the
+head does, and the rest is cut off by its position.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from functools import partial
 from zoneinfo import ZoneInfo
@@ -21,7 +20,8 @@ from pyspark.sql import DataFrame
 from pyspark.sql.types import StructType
 
 from workloads.lakehouse.batches import mapped
-from workloads.ssh_logs import months, usual
+from workloads.ssh_logs import canonical, months, usual
+from workloads.ssh_logs.canonical import BLANK, TOKEN, WEEKDAY, YEAR
 from workloads.ssh_logs.months import MONTHS
 from workloads.ssh_logs.usual import LONGEST_NAME, SECOND, Numbers
 
@@ -41,75 +41,22 @@ RULES = {
     "damaged-gzip": "the gzip file is damaged",
 }
 
-_BLANK = r" \t\n\x0b\f\r"  # all of ASCII: RE2's own \s lacks \x0b
-_TOKEN = rf"[^{_BLANK}]"
-# Structured data may hold brackets in quotes, and quotes after a backslash (RFC 5424, 6.3.3).
-_DATA = r"\[[^\]\"]*(?:\"(?:[^\"\\]|\\.)*\"[^\]\"]*){0,32}\]"
-RFC5424 = (
-    rf"(?s)\A<\d{{1,3}}>\d{{1,2}} ({_TOKEN}+) ({_TOKEN}+) ({_TOKEN}+) ({_TOKEN}+) {_TOKEN}+ "
-    rf"(?:-|(?:{_DATA}){{1,16}}) ?\x{{feff}}?(.*)\z"
-)
-_YEAR = r"(?:19|20)\d{2}"  # some write it after the day, others after the time
-_WEEKDAY = r"(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)"
-_START = rf"\A(?P<stamp>(?:<\d{{1,3}}>)?(?:{_WEEKDAY} +)?"
+_START = rf"\A(?P<stamp>(?:<\d{{1,3}}>)?(?:{WEEKDAY} +)?"
 _CLOCK = r"(?P<hour>\d{2}):(?P<minute>\d{2}):(?P<second>\d{2})"
 BSD = (
-    rf"{_START}(?P<month>{months.PATTERN}) {{1,2}}(?P<day>\d{{1,2}})(?: (?P<year>{_YEAR}))? "
-    rf"{_CLOCK}(?:\.(?P<fraction>\d{{1,6}}))?\d{{0,3}}(?: (?P<late_year>{_YEAR}))?:?) "
+    rf"{_START}(?P<month>{months.PATTERN}) {{1,2}}(?P<day>\d{{1,2}})(?: (?P<year>{YEAR}))? "
+    rf"{_CLOCK}(?:\.(?P<fraction>\d{{1,6}}))?\d{{0,3}}(?: (?P<late_year>{YEAR}))?:?) "
 )
 ISO = (
     rf"{_START}\[?(?P<year>\d{{4}})-(?P<month>\d{{2}})-(?P<day>\d{{2}})[T ]"
     rf"{_CLOCK}(?:[.,](?P<fraction>\d{{1,9}}))?(?P<offset>Z| ?[+-]\d{{2}}(?::?\d{{2}})?)?\]?) "
 )
 UNIX = r"\A(?P<stamp>(?P<epoch>\d{9,10})(?:\.(?P<fraction>\d{1,9}))?) "  # `journalctl -o short-unix`
-# Lines that are written anew in one of these forms. First, whatever collected or copied them put something before them:
-# blanks, a file (`grep -H`), the number of the line (`grep -n`, `cat -n`), a host (`pdsh`), a container (`docker
-# compose`), or its own time and level (socklog).
-_DATED = rf"(?:{_WEEKDAY} +)?(?:{months.PATTERN}) {{1,2}}\d{{1,2}} (?:{_YEAR} )?\d\d:|\[?{_YEAR}-\d\d-\d\d[T ]\d\d:"
-_BEFORE = rf"[ \t]+|[^{_BLANK}:]+:|\d+[:\t-]|[\w.-]+ +\| |{_YEAR}-\d\d-\d\d[T_]{_TOKEN}+ \w+\.[a-z]{{3,7}}: "
-_COLLECTED = rf"(?:{_BEFORE}){{1,4}}(?:<\d{{1,3}}>|{_DATED})"
-COLLECTED = rf"(?s)\A(?:{_BEFORE}){{1,4}}((?:<\d{{1,3}}>|{_DATED}).*)\z"
-# Then RFC 5424; the log files of OpenSSH for Windows, which are sshd's own; clusters that put seconds, day and node
-# before each line (Thunderbird, Spirit, Liberty); syslog-ng's full date; Junos, whose year stands between time and
-# host; AIX, which names the host that a line comes from; and macOS, `log show` in two of its styles.
-WINDOWS = r"(?s)\A(\d{1,10}) (\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3}) +(.*)\z"
-CLUSTER = (
-    rf"(?s)\A{_TOKEN}+ \d{{9,10}} (\d{{4}})\.\d\d\.\d\d ({_TOKEN}+) ({'|'.join(MONTHS)}) {{1,2}}(\d{{1,2}}) "
-    rf"(\d\d:\d\d:\d\d) {_TOKEN}+ (.*)\z"
-)
-FULL_DATE = rf"(?s)\A({_YEAR}) ({'|'.join(MONTHS)}) {{1,2}}(\d{{1,2}}) (\d\d:.*)\z"
-_LATE_YEAR = (
-    rf"(?:{'|'.join(MONTHS)}) {{1,2}}\d{{1,2}} \d\d:\d\d:\d\d(?:\.\d+)? {_YEAR} +[^{_BLANK}:\[]+ +[^{_BLANK}:]+:"
-)
-LATE_YEAR = (
-    rf"(?s)\A({'|'.join(MONTHS)}) {{1,2}}(\d{{1,2}}) (\d\d:\d\d:\d\d(?:\.\d+)?) ({_YEAR}) "
-    rf"+([^{_BLANK}:\[]+ +[^{_BLANK}:]+:.*)\z"
-)
-_FORWARDED = rf"(?:{'|'.join(MONTHS)}) {{1,2}}\d{{1,2}} \d\d:\d\d:\d\d Message forwarded from "
-FORWARDED = rf"(?s)\A({_TOKEN}+ +{_TOKEN}+ {_TOKEN}+) Message forwarded from ([^{_BLANK}:]+): (.*)\z"
-_MACOS_TIME = r"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3,6}(?:[+-]\d{4})?)"
-MACOS = rf"(?s)\A{_MACOS_TIME} 0x[0-9a-f]+ +[A-Z][a-z]+ +0x[0-9a-f]+ +(\d+) +\d+ +([\w.-]+): (.*)\z"
-MACOS_COMPACT = rf"(?s)\A{_MACOS_TIME} [A-Z][a-z]? +([\w.-]+)\[(\d+):[0-9a-f]+\] (.*)\z"
-WRITTEN_ANEW = {
-    COLLECTED: r"\1",
-    RFC5424: r"\1 \2 \3[\4]: \5",
-    WINDOWS: r"\2 sshd[\1]: \3",
-    CLUSTER: r"\3 \4 \1 \5 \2 \6",
-    FULL_DATE: r"\2 \3 \1 \4",
-    LATE_YEAR: r"\1 \2 \4 \3 \5",
-    FORWARDED: r"\1 \2 \3",
-    MACOS: r"\1 \3[\2]: \4",
-    MACOS_COMPACT: r"\1 \2[\3]: \4",
-}
-_TO_WRITE_ANEW = (
-    rf"\A(?:<|{{|\d{{1,10}} \d{{4}}-|{_TOKEN}+ \d{{9,10}} \d{{4}}\.|{_YEAR} [A-Z]"
-    rf"|{_MACOS_TIME} (?:0x|[A-Z][a-z]? )|{_COLLECTED}|{_LATE_YEAR}|{_FORWARDED})"
-)
 # As `journalctl -o short-full` has it: the zone is named, but only UTC's name tells more than that it is the log's own.
 FULL = (
-    rf"\A(?P<stamp>{_WEEKDAY} (?P<year>\d{{4}})-(?P<month>\d{{2}})-(?P<day>\d{{2}}) "
+    rf"\A(?P<stamp>{WEEKDAY} (?P<year>\d{{4}})-(?P<month>\d{{2}})-(?P<day>\d{{2}}) "
     rf"{_CLOCK}(?:\.(?P<fraction>\d{{1,9}}))? (?:(?P<offset>UTC|GMT|[+-]\d{{2}}(?:\d{{2}})?)|[A-Z]{{2,6}})) "
-    rf"[^{_BLANK}:\[]+ [^{_BLANK}:]+:"
+    rf"[^{BLANK}:\[]+ [^{BLANK}:]+:"
 )
 # Not every syslog names the host; BusyBox, FreeBSD, AIX and ESXi name facility and level, Solaris the number of the
 # message.
@@ -117,10 +64,10 @@ _FACILITY = r"(?:auth|authpriv|security|daemon|user|syslog|local\d)"
 _DOTTED = rf"{_FACILITY}\.[a-z]{{3,7}}"
 _PRIORITY = rf"(?:{_DOTTED}|\[{_DOTTED}\]|(?:auth\|security|{_FACILITY}):[a-z]{{3,7}}|[A-Z][a-z]\(\d{{1,3}}\))"
 _BRACKETED = rf"<(?:{_DOTTED}|\d{{1,2}}\.\d)>"
-_NAME = rf"[^{_BLANK}\[\]():]"
+_NAME = rf"[^{BLANK}\[\]():]"
 ORIGIN = (
-    rf"\A(?P<origin>(?: +{_BRACKETED})?(?: +{_PRIORITY}| +(?P<host>{_TOKEN}*[^{_BLANK}:])(?: +{_PRIORITY})?)?"
-    rf" +(?:\[?(?P<process>{_NAME}+)\]?(?:\((?P<module>[^(){_BLANK}]*)\))?(?:\[(?:(?P<pid>\d{{1,10}})|-)\])?: *)?"
+    rf"\A(?P<origin>(?: +{_BRACKETED})?(?: +{_PRIORITY}| +(?P<host>{TOKEN}*[^{BLANK}:])(?: +{_PRIORITY})?)?"
+    rf" +(?:\[?(?P<process>{_NAME}+)\]?(?:\((?P<module>[^(){BLANK}]*)\))?(?:\[(?:(?P<pid>\d{{1,10}})|-)\])?: *)?"
     r"(?:\[ID \d{1,10} \w{1,16}\.\w{1,16}\] )?)"
 )
 # With bounds it takes RE2 four times as long.
@@ -163,7 +110,7 @@ def read(lines: pa.RecordBatch, time_zone: str, year: int) -> pa.RecordBatch:
     """What `parse` does, for a batch."""
     bare = pc.ascii_rtrim(lines["text"], BLANKS)
     broken = _rule_of_bytes(lines["raw"], lines["text"], bare)
-    asked = _canonical(pc.if_else(broken.is_null(), bare, pa.scalar(None, pa.string())))
+    asked = canonical.written_anew(pc.if_else(broken.is_null(), bare, pa.scalar(None, pa.string())))
     ends, moments = _stamps(asked, lines["not_after"], time_zone, year)
     rest = _after(asked, ends)
     begins, origin = _origins(rest)
@@ -221,38 +168,6 @@ def _after(texts: pa.Array, starts: np.ndarray) -> pa.Array:
     bounds[1::2] += np.maximum(starts, 0).astype(np.int32)
     halves = pa.StringArray.from_buffers(2 * count, pa.py_buffer(bounds), texts.buffers()[2] or pa.py_buffer(b""))
     return halves.take(pa.array(np.arange(1, 2 * count, 2), mask=starts < 0))
-
-
-def _canonical(texts: pa.Array) -> pa.Array:
-    """Lines of WRITTEN_ANEW, and of a journal that was exported as JSON, in the form of the others."""
-    others = pc.match_substring_regex(texts, _TO_WRITE_ANEW).fill_null(False)
-    if not others.true_count:
-        return texts
-    written = texts.filter(others)
-    if pc.any(pc.starts_with(written, "{")).as_py():
-        written = pa.array(map(_of_journal, written.to_pylist()), pa.string())
-    for pattern, form in WRITTEN_ANEW.items():
-        written = pc.replace_substring_regex(written, pattern, form)
-    return pc.replace_with_mask(texts, others, written)
-
-
-def _of_journal(text: str) -> str:
-    """An entry that `journalctl -o json` wrote, as `-o short-unix` would have; any other text as it is.
-
-    Source of the names: systemd.journal-fields(7). A message that is no UTF-8 is a list of numbers there, and no text
-    here.
-    """
-    try:
-        entry = json.loads(text)
-        seconds, micros = divmod(int(entry["__REALTIME_TIMESTAMP"]), SECOND)
-        host, message = entry.get("_HOSTNAME"), entry["MESSAGE"]
-        process = entry.get("SYSLOG_IDENTIFIER") or entry.get("_COMM") or "-"
-        pid = entry.get("_PID") or entry.get("SYSLOG_PID") or "-"
-        line = f"{seconds}.{micros:06}{f' {host}' if host else ''} {process}[{pid}]: {message}"
-        line.encode()  # half a pair of surrogates is no text
-    except (ValueError, TypeError, LookupError, AttributeError, RecursionError):
-        return text
-    return line if isinstance(message, str) else text
 
 
 def _parts(modules: pa.Array, messages: pa.Array) -> tuple[pa.Array, pa.Array]:
