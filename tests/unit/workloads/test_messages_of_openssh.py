@@ -67,6 +67,7 @@ def test_every_entry_is_of_openssh_or_named_here() -> None:
     elsewhere = {entry.id for entry in messages.catalogue()} - {one.entry for one in FORMATS}
     assert elsewhere == {
         "accepted-protocol-unnumbered",
+        "accepted-without-port",
         "accepted-without-protocol",
         "address-maps-elsewhere-breakin",
         "aix-login-restricted",
@@ -82,6 +83,8 @@ def test_every_entry_is_of_openssh_or_named_here() -> None:
         "failed-protocol-unnumbered-illegal-user",
         "failed-protocol-unnumbered-invalid-user",
         "failed-solaris-invalid-user",
+        "failed-without-port",
+        "failed-without-port-invalid-user",
         "fatal-closed-by-remote",
         "fatal-read-error-plain",
         "hpn-authentication-name",
