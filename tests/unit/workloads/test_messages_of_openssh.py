@@ -174,8 +174,12 @@ def test_anything_is_read_without_an_error(text: str) -> None:
 
 
 def test_the_tree_finds_what_all_entries_tried_in_order_find() -> None:
-    for text in [one.message() for one in FORMATS] + [one.message(EXAMPLES | {"user": "a from b"}) for one in FORMATS]:
-        first = next(entry for entry in messages.catalogue() if messages.compiled(entry.pattern).match(text))
+    begin_alike = defaultdict(list)  # all begin with three constant characters
+    for entry in messages.catalogue():
+        begin_alike[entry.template[:3]].append(entry)
+    texts = [one.message() for one in FORMATS] + [one.message(EXAMPLES | {"user": "a from b"}) for one in WITH_USER]
+    for text in texts:
+        first = next(entry for entry in begin_alike[text[:3]] if messages.compiled(entry.pattern).match(text))
         found, _ = messages.find(text) or pytest.fail(text)
         assert found is first
 
