@@ -126,7 +126,7 @@ def test_every_entry_has_three_constant_words() -> None:
 
 def test_templates_are_distinct_and_begin_with_constant_text() -> None:
     templates = [entry.template for entry in messages.catalogue()]
-    assert len(set(templates)) == len(templates)
+    assert len(set(templates)) == len(templates) == len({entry.id for entry in messages.catalogue()})
     assert not [template for template in templates if "<" in template[:3]]
 
 
