@@ -18,7 +18,7 @@ import argparse
 import csv
 import os
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -207,12 +207,10 @@ def versions_table(debug: bool) -> Table:
         cells = [share(bool(readers[one.text] & entries) for one in own) for entries in (kept, earlier)]
         before = "" if version == VERSIONS[0] else f"{cells[1]:.3f}"
         table.add_row(str(version), str(len(own)), str(alone), f"{cells[0]:.3f}", before)
-    table.caption = "entries whose every format is of the version alone are left out." + (
-        ""
-        if debug
-        else f" Asked: at least {AT_LEAST_ELSEWHERE}; {sum(1 for _ in unlisted()):,} formats are left to the parser of "
-        "leftovers."
-    )
+    table.caption = "entries whose every format is of the version alone are left out."
+    if not debug:
+        left = sum(1 for _ in unlisted())
+        table.caption += f" Asked: at least {AT_LEAST_ELSEWHERE}; {left:,} formats are left to the parser of leftovers."
     return table
 
 
@@ -221,7 +219,7 @@ def readers_of(text: str) -> set[str]:
     return {entry.id for entry in messages.catalogue() if messages.compiled(entry.pattern).match(text)}
 
 
-def sshd_messages(path: Path) -> Iterator[str]:
+def sshd_messages(path: Path) -> list[str]:
     """The messages of sshd in a log, with their wrappers."""
     import pyarrow as pa
 
@@ -230,7 +228,7 @@ def sshd_messages(path: Path) -> Iterator[str]:
     texts = [raw.decode(errors="replace") for raw in path.read_bytes().split(b"\n")]
     unknown = {"raw": pa.nulls(len(texts), pa.binary()), "not_after": pa.nulls(len(texts), pa.timestamp("us", "UTC"))}
     heads = header.read(pa.record_batch({"text": pa.array(texts, pa.string()), **unknown}), "UTC", 0)
-    yield from heads.filter(heads["is_sshd"])["message"].to_pylist()
+    return heads.filter(heads["is_sshd"])["message"].to_pylist()
 
 
 def elsewhere_table(logs: Sequence[Path], missed: bool) -> Table:
@@ -239,7 +237,7 @@ def elsewhere_table(logs: Sequence[Path], missed: bool) -> Table:
     for column in ("log", "lines", "read", "share", "kinds", "kinds read"):
         table.add_column(column, justify="left" if column == "log" else "right")
     for log in logs:
-        lines = list(sshd_messages(log))
+        lines = sshd_messages(log)
         right = [read_message(line) for line in lines]
         lost = Counter(line for line, found in zip(lines, right, strict=True) if found is None)
         read = sum(found is not None for found in right)

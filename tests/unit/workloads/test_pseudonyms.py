@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import re
+import tomllib
 
 import pytest
 
 from workloads.lakehouse.errors import TaskError
-from workloads.ssh_logs.pseudonyms import DIGITS, KEY, WITHHELD, Pseudonyms
+from workloads.ssh_logs import messages
+from workloads.ssh_logs.pseudonyms import DIGITS, KEY, UNTOLD, WITHHELD, Pseudonyms
 
 SECRET = "0123456789abcdef0123456789abcdef"
 
@@ -77,6 +80,12 @@ def test_text_loses_the_names_that_its_columns_hold(spark) -> None:
         *(row[4] for row in rows[4:]),
     ]
     assert Pseudonyms.of("off", {}).hide(frame).collect() == frame.collect()
+
+
+def test_what_is_withheld_is_told_by_the_file_of_its_entry() -> None:
+    hand_written, *lists = (tomllib.loads(file.read_text()) for file in messages.CATALOGUE)
+    assert not [key for key in hand_written if re.match(UNTOLD, key)]
+    assert not [key for entries in lists for key in entries if not re.match(UNTOLD, key)]
 
 
 @pytest.mark.spark
