@@ -12,21 +12,20 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from workloads.ssh_logs import months
-from workloads.ssh_logs.usual import SECOND
+from workloads.ssh_logs.months import ENGLISH
+from workloads.ssh_logs.usual import CLOCK, SECOND
 
 BLANK = r" \t\n\x0b\f\r"  # all of ASCII: RE2's own \s lacks \x0b
 TOKEN = rf"[^{BLANK}]"
 YEAR = r"(?:19|20)\d{2}"
 WEEKDAY = r"(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)"
 
-_MONTH = f"(?:{'|'.join(months.MONTHS)})"
-_TIME = r"\d\d:\d\d:\d\d"
 _DATED = rf"(?:{WEEKDAY} +)?(?:{months.PATTERN}) {{1,2}}\d{{1,2}} (?:{YEAR} )?\d\d:|\[?{YEAR}-\d\d-\d\d[T ]\d\d:"
 _BEFORE = rf"(?:[ \t]+|[^{BLANK}:]+:|\d+[:\t-]|[\w.-]+ +\| |{YEAR}-\d\d-\d\d[T_]{TOKEN}+ \w+\.[a-z]{{3,7}}: ){{1,4}}"
 # Structured data may hold brackets in quotes, and quotes after a backslash (RFC 5424, 6.3.3).
 _DATA = r"\[[^\]\"]*(?:\"(?:[^\"\\]|\\.)*\"[^\]\"]*){0,32}\]"
 _JUNOS = rf" {YEAR} +[^{BLANK}:\[]+ +[^{BLANK}:]+:"
-_MACOS = rf"\d{{4}}-\d\d-\d\d {_TIME}\.\d{{3,6}}(?:[+-]\d{{4}})?"
+_MACOS = rf"\d{{4}}-\d\d-\d\d {CLOCK}\.\d{{3,6}}(?:[+-]\d{{4}})?"
 
 
 class Form(NamedTuple):
@@ -49,24 +48,24 @@ FORMS = (
         r"\1 \2 \3[\4]: \5",
     ),
     # The log files of OpenSSH for Windows, which are sshd's own.
-    Form(r"\d{1,10} \d{4}-", rf"(\d{{1,10}}) (\d{{4}}-\d\d-\d\d {_TIME}\.\d{{3}}) +(.*)", r"\2 sshd[\1]: \3"),
+    Form(r"\d{1,10} \d{4}-", rf"(\d{{1,10}}) (\d{{4}}-\d\d-\d\d {CLOCK}\.\d{{3}}) +(.*)", r"\2 sshd[\1]: \3"),
     # Clusters that put seconds, day and node before each line (Thunderbird, Spirit, Liberty).
     Form(
         rf"{TOKEN}+ \d{{9,10}} \d{{4}}\.",
-        rf"{TOKEN}+ \d{{9,10}} (\d{{4}})\.\d\d\.\d\d ({TOKEN}+) ({_MONTH}) {{1,2}}(\d{{1,2}}) ({_TIME}) {TOKEN}+ (.*)",
+        rf"{TOKEN}+ \d{{9,10}} (\d{{4}})\.\d\d\.\d\d ({TOKEN}+) ({ENGLISH}) {{1,2}}(\d{{1,2}}) ({CLOCK}) {TOKEN}+ (.*)",
         r"\3 \4 \1 \5 \2 \6",
     ),
     # The full date of syslog-ng.
-    Form(rf"{YEAR} [A-Z]", rf"({YEAR}) ({_MONTH}) {{1,2}}(\d{{1,2}}) (\d\d:.*)", r"\2 \3 \1 \4"),
+    Form(rf"{YEAR} [A-Z]", rf"({YEAR}) ({ENGLISH}) {{1,2}}(\d{{1,2}}) (\d\d:.*)", r"\2 \3 \1 \4"),
     # Junos: the year stands between time and host.
     Form(
-        rf"{_MONTH} {{1,2}}\d{{1,2}} {_TIME}(?:\.\d+)?{_JUNOS}",
-        rf"({_MONTH} {{1,2}}\d{{1,2}}) ({_TIME}(?:\.\d+)?) ({YEAR}) +([^{BLANK}:\[]+ +[^{BLANK}:]+:.*)",
+        rf"{ENGLISH} {{1,2}}\d{{1,2}} {CLOCK}(?:\.\d+)?{_JUNOS}",
+        rf"({ENGLISH} {{1,2}}\d{{1,2}}) ({CLOCK}(?:\.\d+)?) ({YEAR}) +([^{BLANK}:\[]+ +[^{BLANK}:]+:.*)",
         r"\1 \3 \2 \4",
     ),
     # AIX names the host that a line was forwarded from.
     Form(
-        rf"{_MONTH} {{1,2}}\d{{1,2}} {_TIME} Message forwarded from ",
+        rf"{ENGLISH} {{1,2}}\d{{1,2}} {CLOCK} Message forwarded from ",
         rf"({TOKEN}+ +{TOKEN}+ {TOKEN}+) Message forwarded from ([^{BLANK}:]+): (.*)",
         r"\1 \2 \3",
     ),

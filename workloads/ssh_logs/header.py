@@ -22,7 +22,7 @@ from pyspark.sql.types import StructType
 from workloads.lakehouse.batches import mapped
 from workloads.ssh_logs import canonical, months, usual
 from workloads.ssh_logs.canonical import BLANK, TOKEN, WEEKDAY, YEAR
-from workloads.ssh_logs.months import MONTHS
+from workloads.ssh_logs.months import ENGLISH
 from workloads.ssh_logs.usual import LONGEST_NAME, SECOND, Numbers
 
 MAX_LINE_BYTES = 2**20
@@ -81,7 +81,7 @@ PART = r"\A\((?P<module>pam_\w{1,32})\) +"
 _SOUND_DAY, _SOUND_CLOCK = r"(?:0?[1-9]|1\d|2[0-8])", r"(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d"
 _SOUND_OFFSET = r"(?:Z|[+-](?:0\d|1[0-3]):[0-5]\d)?"
 SOUND = (
-    rf"^(?:(?:{'|'.join(MONTHS)}) {{1,2}}{_SOUND_DAY} {_SOUND_CLOCK}"
+    rf"^(?:{ENGLISH} {{1,2}}{_SOUND_DAY} {_SOUND_CLOCK}"
     rf"|20\d\d-(?:0[1-9]|1[0-2])-(?:0[1-9]|1\d|2[0-8])[T ]{_SOUND_CLOCK}(?:\.\d{{1,6}})?{_SOUND_OFFSET})"
     r" +[!-*,.-~][!-~]* +[!-~][^\x00]*$"  # a sign could begin an offset
 )

@@ -7,6 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+ENGLISH = f"(?:{'|'.join(MONTHS)})"
 # `abmon` of glibc's locales, in small letters and without the dot that some put behind; most of these names are of
 # several languages. A name that means one month here and another there (Croatian's) is left out.
 ABBREVIATED = {

@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from workloads.ssh_logs.months import MONTHS
+from workloads.ssh_logs.months import ENGLISH, MONTHS
 
 SECOND = 1_000_000  # microseconds
 LONGEST_NAME = 128  # characters of a process
@@ -57,13 +57,11 @@ class Stamp:
         return found
 
 
-_CLOCK = r"\d\d:\d\d:\d\d"
-_ISO, _ZONE = rf"\A\d{{4}}-\d\d-\d\d[T ]{_CLOCK}", r"[+-](?:0\d|1[0-7]):[0-5]\d "
+CLOCK = r"\d\d:\d\d:\d\d"
+_ISO, _ZONE = rf"\A\d{{4}}-\d\d-\d\d[T ]{CLOCK}", r"[+-](?:0\d|1[0-7]):[0-5]\d "
 _ISO_PLACES = {"year": 0, "month": 5, "day": 8, "hour": 11, "minute": 14, "second": 17}
 STAMPS = (
-    Stamp(
-        rf"\A(?:{'|'.join(MONTHS)}) [ \d]\d {_CLOCK} ", 15, {"day": 4, "hour": 7, "minute": 10, "second": 13}, month=0
-    ),
+    Stamp(rf"\A{ENGLISH} [ \d]\d {CLOCK} ", 15, {"day": 4, "hour": 7, "minute": 10, "second": 13}, month=0),
     Stamp(rf"{_ISO}\.\d{{6}}{_ZONE}", 32, {**_ISO_PLACES, "fraction": 20, "zone_hour": 27}, zone=26),
     Stamp(rf"{_ISO}{_ZONE}", 25, {**_ISO_PLACES, "zone_hour": 20}, zone=19),
 )
