@@ -56,7 +56,7 @@ def run(task: TaskContext) -> Counts:
         raise TaskError(f"there are no files in {folder}: upload some first")
     small = [path for path in paths if source_of(path.relative_to(folder).as_posix()) != EVENTS_SOURCE]
     files = raw_files.survey_of(small, folder)
-    tables.side_by_side(lambda table: tables.ensure(task.spark, task.lake, table), (FILES, QUARANTINE, *OF_EVENTS))
+    task.side_by_side(lambda table: tables.ensure(task.spark, task.lake, table), (FILES, QUARANTINE, *OF_EVENTS))
     known = _known(task)
     if _is_stale(task, known):
         _start_over(task)
@@ -122,7 +122,7 @@ def _take_masters(task: TaskContext, files: list[RawFile], known: dict[str, Know
             deliveries.append(masters.Delivery(BY_NAME[name], file, day, repaired.get(file.name, {})))
     # Kept, for they are asked once for each table.
     found = masters.read(task.spark, deliveries).localCheckpoint()
-    tables.side_by_side(
+    task.side_by_side(
         lambda master: task.replace(master.table, ingest.audited(masters.table(found, master), task)), SOURCES
     )
     _set_aside(task, found)
@@ -206,7 +206,7 @@ def _counts(task: TaskContext, copies: int) -> Counts:
     noted = task.table(FILES).groupBy(of_events).agg(fn.sum("records"), fn.sum("duplicates")).collect()
     records = {row[0]: row[1] for row in noted}
     asked = (ARRIVALS, QUARANTINE, EVENTS, *(master.table for master in SOURCES))
-    arrived, aside, *kept = tables.side_by_side(lambda table: task.table(table).count(), asked)
+    arrived, aside, *kept = task.side_by_side(lambda table: task.table(table).count(), asked)
     if arrived != records.get(True, 0):
         # Batch and stream may have taken a file at the same time; each of its lines then stands there twice.
         arrived, before = task.table(ARRIVALS).select(*ingest.SOURCE_KEY).distinct().count(), arrived

@@ -6,7 +6,6 @@ from typing import Any
 
 from workloads.cloud_usage import marts, seam
 from workloads.cloud_usage.schemas import CONFORMED_QUARANTINE, DAILY_COSTS, INVOICES, MARTS, SILVER_EVENTS, TICKETS
-from workloads.lakehouse import tables
 from workloads.lakehouse.task import Counts, TaskContext
 
 EXPORTS: tuple[str, ...] = ()
@@ -26,7 +25,7 @@ def run(task: TaskContext) -> Counts:
         "cost_anomaly_mart": marts.cost_anomaly_mart(task.table(DAILY_COSTS)),
         "tickets_by_org_date": marts.tickets_by_org_date(task.table(TICKETS)),
     }
-    tables.side_by_side(lambda pair: task.replace(MARTS[pair[0]], pair[1]), made.items())
+    task.side_by_side(lambda pair: task.replace(MARTS[pair[0]], pair[1]), made.items())
     version = seam.publish(task, events.select(*OF).unionAll(task.table(CONFORMED_QUARANTINE).select(*OF)))
     task.tell("version", {"version": version, "events": events.count()})
     return Counts(records_in=events.count(), records_out=_counted(task))

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from operator import call
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -127,7 +128,7 @@ def _take_files(batch: MicroBatch, paths: list[str]) -> MicroBatch:
     task, folder = batch.task, landing(batch.task)
     names = {_within(folder, path) for path in paths}
     asked = ((FILES, "file"), (ARRIVALS, "source_file"))
-    ended, there = tables.side_by_side(lambda where: _named(task, *where, names), asked)
+    ended, there = task.side_by_side(lambda where: _named(task, *where, names), asked)
     names -= ended
     if not names:
         return batch
@@ -201,7 +202,7 @@ def _take(batch: MicroBatch) -> None:
         if not wrong.isEmpty():
             set_aside(task, quarantine.explain(wrong, EVENT_RULES))
 
-    tables.side_by_side(_do, (keep_events, keep_wrong))
+    task.side_by_side(call, (keep_events, keep_wrong))
 
 
 def _note(batch: MicroBatch) -> None:
@@ -219,15 +220,11 @@ def _note(batch: MicroBatch) -> None:
             late = rows.where("rule IS NULL AND is_late").select(*CONTENT)
             tables.merge(audited(late, task), task.lake, LATE, SOURCE_KEY, update=False)
 
-    tables.side_by_side(_do, (note_batch, keep_late))
+    task.side_by_side(call, (note_batch, keep_late))
     if batch.files:
         own = {"source": EVENTS_SOURCE}
         noted = [{**own, "file": f.name, "sha256": f.sha256, "bytes": f.bytes, "records": f.lines} for f in batch.files]
         note_files(task, noted)
-
-
-def _do(step: Callable[[], None]) -> None:
-    step()
 
 
 def _told(rows: DataFrame) -> dict[str, Any]:

@@ -20,7 +20,7 @@ def run(task: TaskContext) -> Counts:
     hours = task.parameters["vacuum_hours"]
     if hours < tables.VACUUM_HOURS:
         raise TaskError(f"parameter 'vacuum_hours' takes {tables.VACUUM_HOURS} hours or more, not {hours}")
-    for table in TABLES:
-        if tables.exists(task.spark, task.lake, table):  # those of the speed layer wait for the first stream
-            tables.tend(task.spark, task.lake, table, hours)
+    # Those of the speed layer wait for the first stream.
+    there = [table for table in TABLES if tables.exists(task.spark, task.lake, table)]
+    task.side_by_side(lambda table: tables.tend(task.spark, task.lake, table, hours), there)
     return Counts(records_in=len(TABLES), records_out=len(TABLES))

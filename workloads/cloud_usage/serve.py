@@ -9,7 +9,7 @@ from pyspark.sql import DataFrame
 
 from workloads.cloud_usage import seam, speed
 from workloads.cloud_usage.schemas import MARTS, VERSIONS
-from workloads.lakehouse import serving, tables
+from workloads.lakehouse import serving
 from workloads.lakehouse.errors import TaskError
 from workloads.lakehouse.task import Counts, TaskContext
 
@@ -29,7 +29,7 @@ def run(task: TaskContext) -> Counts:
     marts = {name: task.table(table) for name, table in MARTS.items()}
     written = serving.publish(task, version, marts, beside(task, version), read_at)
     task.tell(REPORT, {"served": True, "version": version, "rows": written})
-    rows = sum(tables.side_by_side(DataFrame.count, marts.values()))
+    rows = sum(task.side_by_side(DataFrame.count, marts.values()))
     return Counts(records_in=rows, records_out=sum(written[name] for name in marts))
 
 

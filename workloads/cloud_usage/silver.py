@@ -48,7 +48,7 @@ def run(task: TaskContext) -> Counts:
         TOUCHES: touches(_latest(task, "touches")),
         INVOICES: invoices(_latest(task, "billing")),
     }
-    tables.side_by_side(lambda pair: task.replace(*pair), made.items())
+    task.side_by_side(lambda pair: task.replace(*pair), made.items())
 
     events = task.table(EVENTS)
     strangers = conform.unknown(events, customers).withColumn("rule", fn.lit("unknown_org"))
@@ -56,7 +56,7 @@ def run(task: TaskContext) -> Counts:
     task.replace(CONFORMED_QUARANTINE, set_aside.select(*(column.name for column in CONFORMED_QUARANTINE.columns)))
     placed = conform.conform(conform.known(events, customers), customers, resources)
     task.replace(SILVER_EVENTS, marked_outliers(placed, task.parameters["anomaly_factor"]))
-    counted = tables.side_by_side(DataFrame.count, (events, *map(task.table, (SILVER_EVENTS, CONFORMED_QUARANTINE))))
+    counted = task.side_by_side(DataFrame.count, (events, *map(task.table, (SILVER_EVENTS, CONFORMED_QUARANTINE))))
     return Counts(*counted)
 
 

@@ -76,7 +76,7 @@ def refresh(task: TaskContext, anew: bool = False) -> None:
             serving.publish_speed(task, version, {name: difference(now, was, keys[name], anew)})
         task.replace(SPEED[name], now)
 
-    tables.side_by_side(renew, complete(task, version).items())
+    task.side_by_side(renew, complete(task, version).items())
 
 
 def difference(now: DataFrame, was: DataFrame, key: Sequence[str], anew: bool = False) -> DataFrame:
@@ -102,7 +102,7 @@ def watch(task: TaskContext, arrived_at: float | None) -> None:
         task.table(BATCHES).agg(fn.sum("late"), good),
         task.table(QUARANTINE).agg(fn.unix_micros(fn.min("ingested_at"))),
     )
-    (late, records), (oldest,) = tables.side_by_side(DataFrame.head, asked)
+    (late, records), (oldest,) = task.side_by_side(DataFrame.head, asked)
     task.report("medallion_stream_late_share", late / records if records else 0)
     age = 0 if oldest is None else max(0, time.time() - oldest / MICROS)
     task.report("medallion_stream_quarantine_age_seconds", age)

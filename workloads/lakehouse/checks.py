@@ -16,6 +16,7 @@ from workloads.lakehouse import tables
 from workloads.lakehouse.errors import TaskError
 from workloads.lakehouse.lake import Lake
 from workloads.lakehouse.tables import Table
+from workloads.lakehouse.threads import side_by_side
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -77,7 +78,7 @@ class Result:
 def run(checks: Iterable[Check], outputs: Outputs) -> list[Result]:
     """The results of all checks that `outputs` can answer: those of tables only where there is Spark."""
     answerable = [check for check in checks if check.on == "files" or outputs.spark is not None]
-    return tables.side_by_side(lambda check: _run(check, outputs), answerable)
+    return side_by_side(outputs.spark, lambda check: _run(check, outputs), answerable)
 
 
 def _run(check: Check, outputs: Outputs) -> Result:

@@ -21,7 +21,7 @@ from workloads.lakehouse.effects import effect
 from workloads.lakehouse.errors import TaskError
 from workloads.lakehouse.serving_store import Store, from_environment, unavailable
 from workloads.lakehouse.serving_view import view
-from workloads.lakehouse.tables import side_by_side
+from workloads.lakehouse.threads import side_by_side
 from workloads.spec import SERVING_VERSIONS, Query, StoredTable, Workload
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def publish(
     stores.ensure(work.store, task.workload.stored, work.budget)
     twins = [(served[name].speed_schema(), frame) for name, frame in speed.items()]
     marts = [(served[name].batch_schema(), frame) for name, frame in batch.items()]
-    counts = _write_all(work, version, twins) | _write_all(work, version, marts)
+    counts = _write_all(task.spark, work, version, twins) | _write_all(task.spark, work, version, marts)
     _sweep_all(task.spark, work, version, {table: counts[table.name] for table, _ in marts})
     _show(work, version, sorted(batch), read_at)
     return counts
@@ -81,7 +81,8 @@ def publish_speed(task: TaskContext, version: int, speed: Mapping[str, DataFrame
     work = _work(task, datetime.now(UTC))
     served = {table.name: table for table in task.workload.serving}
     _ensure_once(work.store, task.workload, work.budget)
-    return _write_all(work, version, [(served[name].speed_schema(), frame) for name, frame in speed.items()])
+    frames = [(served[name].speed_schema(), frame) for name, frame in speed.items()]
+    return _write_all(task.spark, work, version, frames)
 
 
 def query(
@@ -128,7 +129,9 @@ def _ensure_once(store: Store, workload: Workload, budget: float) -> None:
     stores.ensure(store, workload.stored, budget)
 
 
-def _write_all(work: Work, version: int, frames: list[tuple[StoredTable, DataFrame]]) -> dict[str, int]:
+def _write_all(
+    spark: SparkSession, work: Work, version: int, frames: list[tuple[StoredTable, DataFrame]]
+) -> dict[str, int]:
     """Writes the rows of several tables; how many, by table."""
 
     def write(one: tuple[StoredTable, DataFrame]) -> int:
@@ -136,7 +139,7 @@ def _write_all(work: Work, version: int, frames: list[tuple[StoredTable, DataFra
         with effect("table", f"serving of {table.name}"):
             return _counted(_rows(table, frame, version), _writer(work, table))[0]
 
-    counts = side_by_side(write, frames)
+    counts = side_by_side(spark, write, frames)
     return {table.name: count for (table, _), count in zip(frames, counts, strict=True)}
 
 
@@ -160,7 +163,7 @@ def _sweep_all(spark: SparkSession, work: Work, version: int, written: Mapping[S
         with effect("table", f"serving of {table.name}, other versions"):
             return _counted(spark.range(RANGES), _sweeper(work, table, version))
 
-    for table, (kept, _) in zip(written, side_by_side(sweep, written), strict=True):
+    for table, (kept, _) in zip(written, side_by_side(spark, sweep, written), strict=True):
         if kept != written[table]:
             raise TaskError(
                 f"{table.name} of the serving store at {work.store.place} holds {kept:,} rows of version {version}, "

@@ -5,11 +5,10 @@ Every write is one commit: after it the table is as meant, before it as it was. 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from workloads.lakehouse.effects import effect
 from workloads.lakehouse.errors import TaskError
@@ -24,11 +23,7 @@ VACUUM, OPTIMIZE = ("VACUUM START", "VACUUM END"), "OPTIMIZE"
 VACUUM_HOURS = 168  # Delta's own least: readers and time travel reach back a week
 DAY_HOURS = 24
 FEW_COMMITS = 3  # upkeep apart, the last one is what counts
-AT_ONCE = 4  # small queries
 MANY_FILES = 200  # of a table; a day's partition of events has one or a few
-
-
-Asked, Answer = TypeVar("Asked"), TypeVar("Answer")
 
 
 @dataclass(frozen=True)
@@ -171,12 +166,6 @@ def _commits(spark: SparkSession, name: str, limit: str = "") -> list[Commit]:
     # A timestamp comes to Python without its zone, in that of the machine.
     commits = [Commit(row["version"], row["operation"], row["timestamp"].astimezone(UTC)) for row in history]
     return sorted(commits, key=lambda commit: commit.number, reverse=True)
-
-
-def side_by_side(ask: Callable[[Asked], Answer], asked: Iterable[Asked]) -> list[Answer]:
-    """The answers to small questions, in order, several asked at once: most of a small query's time is waiting."""
-    with ThreadPoolExecutor(AT_ONCE) as pool:
-        return list(pool.map(ask, asked))
 
 
 def among(column: str, values: Iterable[str]) -> str:

@@ -13,7 +13,7 @@ import logging
 import re
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from types import ModuleType
@@ -24,6 +24,7 @@ from workloads.lakehouse import exports, lineage, metrics, tables, unchanged
 from workloads.lakehouse.errors import TaskError
 from workloads.lakehouse.lake import Lake
 from workloads.lakehouse.tables import Table
+from workloads.lakehouse.threads import Answer, Asked, side_by_side
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -100,6 +101,10 @@ class TaskContext:
         from pyspark.sql import functions as fn
 
         return frame.withColumn("ingested_at", fn.lit(self.ingest_time)).withColumn("run_id", fn.lit(self.run_id))
+
+    def side_by_side(self, ask: Callable[[Asked], Answer], asked: Iterable[Asked]) -> list[Answer]:
+        """The answers, in order, of questions or steps that need not wait for one another."""
+        return side_by_side(self.spark, ask, asked)
 
     def samples(self) -> list[metrics.Sample]:
         """All that was measured, labelled."""

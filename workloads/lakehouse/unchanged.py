@@ -79,7 +79,7 @@ def _outputs(task: TaskContext, module: ModuleType) -> dict[str, Any]:
 def _versions(task: TaskContext, names: tuple[str, ...]) -> dict[str, str | None]:
     seen = _of_run(task.lake, task.run_id)
     new = [name for name in names if name not in seen]
-    seen |= zip(new, tables.side_by_side(lambda name: tables.version(task.spark, task.lake, name), new), strict=True)
+    seen |= zip(new, task.side_by_side(lambda name: tables.version(task.spark, task.lake, name), new), strict=True)
     return {name: seen[name] for name in names}
 
 

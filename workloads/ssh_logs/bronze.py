@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
+from operator import call
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -111,9 +112,8 @@ def run(task: TaskContext) -> Counts:
     stale = (taken.keys() | held.keys()) - done
     if stale or not manifest:
         new = [ingest for name, ingest in taken.items() if name not in done]
-        held = _ingest(task, new, stale, zone, year, whole=not done)
+        held = _ingest(task, new, stale, zone, year, names, whole=not done)
         _assert_nothing_lost(taken, held)
-        exports.parquet(task.lake, PARQUET, names.withhold(task.table(RECORDS)))
     if stale or noted.keys() != {ingest.key for ingest in ingests}:
         task.replace(FILES, task.marked(_manifest_rows(task.spark, ingests, held, year)))
     return Counts(
@@ -141,9 +141,11 @@ def _remove_expired(task: TaskContext, manifest: list[dict]) -> None:
 
 
 def _ingest(
-    task: TaskContext, new: list[Ingest], stale: set[str], zone: str, year: int, *, whole: bool
+    task: TaskContext, new: list[Ingest], stale: set[str], zone: str, year: int, names: Pseudonyms, *, whole: bool
 ) -> dict[str, Held]:
-    """Make the tables hold the records of the new files, nothing else of the stale ones, and the others as they are."""
+    """Makes the tables hold the records of the new files, nothing else of the stale ones, and the others as they are;
+    and exports the records. What the tables hold of each file.
+    """
 
     def put(table: Table, rows: DataFrame) -> None:
         if whole:
@@ -151,12 +153,20 @@ def _ingest(
         else:
             tables.replace_where(task.marked(rows), task.lake, table, tables.among("file", stale))
 
+    def set_aside() -> dict[str, Held]:
+        kept = _kept(task)
+        # Only files that hold more lines than gave records are read once more for the others.
+        short = [ingest for ingest in new if ingest.inputs > kept.get(ingest.file.name, Held("")).records]
+        put(QUARANTINE, rejected(task.spark, short, zone, year))
+        return _with_quarantined(task, kept)
+
+    def export() -> None:
+        exports.parquet(task.lake, PARQUET, names.withhold(task.table(RECORDS)))
+
     put(RECORDS, records(task.spark, new, zone, year))
-    kept = _kept(task)
-    # Only files that hold more lines than gave records are read once more for the others.
-    short = [ingest for ingest in new if ingest.inputs > kept.get(ingest.file.name, Held("")).records]
-    put(QUARANTINE, rejected(task.spark, short, zone, year))
-    return _with_quarantined(task, kept)
+    # The export is one file, made by one core: the other looks for what gave no record meanwhile.
+    held, _ = task.side_by_side(call, (set_aside, export))
+    return held
 
 
 def _held(task: TaskContext) -> dict[str, Held]:

@@ -46,11 +46,17 @@ EXPORTS, hangs_on = (CSV,), pseudonyms.hangs_on
 
 def run(task: TaskContext) -> Counts:
     """Writes the features of address windows, and exports the events as CSV."""
-    events = task.table(EVENTS)
-    task.replace(WINDOWS, task.marked(windows(events)))
-    exports.csv(task.lake, CSV, csv_rows(exported(task, in_order(listed(task))), task.parameters["time_zone"]))
-    rows = events.count()
+    task.side_by_side(lambda publish: publish(task), (_write_windows, _export))
+    rows = task.table(EVENTS).count()
     return Counts(records_in=rows, records_out=rows)
+
+
+def _write_windows(task: TaskContext) -> None:
+    task.replace(WINDOWS, task.marked(windows(task.table(EVENTS))))
+
+
+def _export(task: TaskContext) -> None:
+    exports.csv(task.lake, CSV, csv_rows(exported(task, in_order(listed(task))), task.parameters["time_zone"]))
 
 
 def in_order(events: DataFrame) -> DataFrame:

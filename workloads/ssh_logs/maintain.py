@@ -20,6 +20,5 @@ def run(task: TaskContext) -> Counts:
     hours = task.parameters["vacuum_hours"]
     if hours < tables.VACUUM_HOURS:
         raise TaskError(f"parameter 'vacuum_hours' takes {tables.VACUUM_HOURS} hours or more, not {hours}")
-    for table in TABLES:
-        tables.tend(task.spark, task.lake, table, hours)
+    task.side_by_side(lambda table: tables.tend(task.spark, task.lake, table, hours), TABLES)
     return Counts(records_in=len(TABLES), records_out=len(TABLES))

@@ -54,9 +54,12 @@ def run(task: TaskContext) -> Counts:
         HOURLY: reports.hourly(minutes, scores),
         DAILY: reports.daily(minutes, scores),
     }
-    for table in REPORTS:
+
+    def publish(table: Table) -> None:
         _write(task, table, names.hide(tables[table]))
         exports.csv(task.lake, place(table), rows(task.table(table), table))
+
+    task.side_by_side(publish, REPORTS)
     for frame in (found, suspects):
         frame.unpersist()
     total = minutes.count()

@@ -33,12 +33,14 @@ def run(task: TaskContext) -> Counts:
         found = events(task.table(RECORDS).where(days.around(1, 0).condition)).where(days.condition)
         tables.replace_where(found, task.lake, EVENTS, days.condition)
     leftovers.write(task)
-    exports.json_lines(task.lake, JSON, exported(task, in_order(listed(task), task.table(FILES))))
+    task.side_by_side(lambda publish: publish(task), (_export, quality.publish, leftovers.publish))
     if changed:
         task.replace(PROGRESS, task.spark.createDataFrame(sorted(now), tables.schema(PROGRESS)))
-    quality.publish(task)
-    leftovers.publish(task)
     return Counts(records_in=task.table(RECORDS).count(), records_out=task.table(EVENTS).count())
+
+
+def _export(task: TaskContext) -> None:
+    exports.json_lines(task.lake, JSON, exported(task, in_order(listed(task), task.table(FILES))))
 
 
 def listed(task: TaskContext) -> DataFrame:

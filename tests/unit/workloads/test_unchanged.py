@@ -10,7 +10,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from itertools import count
-from types import SimpleNamespace
 
 import pytest
 
@@ -63,7 +62,7 @@ def stage(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> Stage:
     )
     monkeypatch.setattr(tracking, "registered", lambda lake, model: {model: made.champion})
     monkeypatch.setattr(tables, "version", lambda spark, lake, name: versions.get(name))
-    monkeypatch.setattr(TaskContext, "spark", SimpleNamespace())
+    monkeypatch.setattr(TaskContext, "spark", None)
     return made
 
 
