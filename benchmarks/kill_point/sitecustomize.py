@@ -11,6 +11,7 @@ import os
 import signal
 import subprocess
 import sys
+from _thread import allocate_lock
 
 PHASE, _, NUMBER = os.environ.get("EFFECTS_KILL_POINT", "").partition(":")
 LIST = os.environ.get("EFFECTS_LIST")
@@ -22,13 +23,19 @@ for try in 1 2 3 4 5; do cp -a "$2" "$3" && break; rm -rf "$3"; done
 [ -d "$3" ]; code=$?
 kill -CONT -"$1"; exit $code"""
 seen = {"before": 0, "after": 0}
+counting = allocate_lock()  # a task may write several things side by side
 
 
 def at_effect(event: str, arguments: tuple) -> None:
     """The audit hook."""
     if event != "medallion.effect":
         return
-    phase, kind, name = arguments
+    with counting:
+        at_write(*arguments)
+
+
+def at_write(phase: str, kind: str, name: str) -> None:
+    """Counts a write, and does what was asked for at it."""
     seen[phase] += 1
     if LIST and phase == "before":
         with open(LIST, "a", encoding="utf-8") as file:  # noqa: PTH123 (pathlib is not loaded this early)
