@@ -40,7 +40,7 @@ def test_an_error_is_raised_once_all_have_come_to_their_end() -> None:
 @pytest.mark.spark
 def test_what_is_asked_of_spark_is_cancelled_with_the_task(spark) -> None:
     context = spark.sparkContext
-    context.setJobGroup("task 7", "a task")
+    context.setLocalProperty(GROUP, "task 7")
     try:
         assert side_by_side(spark, lambda _: context.getLocalProperty(GROUP), range(2)) == ["task 7", "task 7"]
     finally:
