@@ -137,7 +137,8 @@ def _take_files(batch: MicroBatch, paths: list[str]) -> MicroBatch:
     files = raw_files.survey_of([folder / name for name in sorted(names)], folder)
     read = events.reader(task.ingest_time, repairs.read(task))
     fresh = [file for file in files if file.name in fresh]
-    _append(batch, events.finished(raw_source.read(task.spark, fresh, read, events.LINES_READ)))
+    lines = raw_source.read(task.spark, fresh, lambda lines, _: map(read, lines), events.LINES_READ)
+    _append(batch, events.finished(lines))
     came = min((folder / name).stat().st_mtime for name in names)
     rows = task.table(ARRIVALS).where(tables.among("source_file", names))
     taken = replace(batch, rows=rows, files=files, arrived_at=came)

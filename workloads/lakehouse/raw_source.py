@@ -16,10 +16,11 @@ import pyarrow.compute as pc
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.types import StructType
 
-from workloads.lakehouse.batches import mapped
+from workloads.lakehouse.batches import Batches, mapped
 from workloads.lakehouse.raw_files import RANGE_BYTES, DamagedGzipError, RawFile, gunzip, whole_lines
 
 BATCH_LINES = 10_000
+LOOK_BACK_BYTES = 2**16  # of a file, before each of its ranges
 
 SCHEMA = "file STRING, line BIGINT, position BIGINT, raw BINARY, text STRING, damaged_text BOOLEAN"
 ARROW = pa.schema(
@@ -37,14 +38,15 @@ ARROW = pa.schema(
 def read(
     spark: SparkSession,
     files: Iterable[RawFile],
-    made_of: Callable[[pa.RecordBatch], pa.RecordBatch] | None = None,
+    made_of: Callable[[Batches, Batches], Batches] | None = None,
     schema: str | StructType = SCHEMA,
 ) -> DataFrame:
     """All lines of `files`, without their `\\n`: file, line (from 1), byte position in the decompressed file, and text.
 
     A line that is no UTF-8 comes with its bytes, too; its text shows what is none as `\\xNN`, `damaged_text` says so.
-    `made_of` turns lines of one file, one or more, into what is wanted of them, of the `schema` given, where they are
-    read: so that Spark need not hand them to Python once more.
+    `made_of` turns lines of one file, in their order, into what is wanted of them, of the `schema` given, where they
+    are read: so that Spark need not hand them to Python once more. As the second it is given the lines before these, as
+    far as LOOK_BACK_BYTES reach, which are read only if it asks for them.
     """
     plan = _plan(files)
     if not plan:
@@ -55,7 +57,7 @@ def read(
             for number in batch.column(0).to_pylist():
                 for piece in plan[number]:
                     found = _read(piece)
-                    yield from found if made_of is None else map(made_of, found)
+                    yield from found if made_of is None else made_of(found, _before(piece))
 
     return mapped(spark.range(0, len(plan), numPartitions=len(plan)), lines, schema)
 
@@ -91,6 +93,19 @@ def _read(piece: dict) -> Iterator[pa.RecordBatch]:
             part = slice(first, first + BATCH_LINES)
             yield _batch(piece["file"], lines[part], starts[part] + position, line + first)
         position, line = position + len(block), line + len(lines)
+
+
+def _before(piece: dict) -> Iterator[pa.RecordBatch]:
+    """The lines that end where a piece begins."""
+    end = piece["start"] or 0
+    start = max(0, end - LOOK_BACK_BYTES)
+    with Path(piece["path"]).open("rb") as stream:
+        stream.seek(start)
+        block = stream.read(end - start)
+    cut = block.find(b"\n") + 1 if start else 0  # it may begin in the middle of a line
+    if block[cut:]:
+        lines, starts = _lines(block[cut:])
+        yield _batch(piece["file"], lines, starts + start + cut, piece["line"] - len(lines))
 
 
 def _blocks(piece: dict) -> Iterator[bytes]:

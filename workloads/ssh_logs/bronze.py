@@ -22,11 +22,12 @@ from pyspark.sql import functions as fn
 from pyspark.sql.types import StructType
 
 from workloads.lakehouse import exports, quarantine, raw_files, raw_source, tables, unchanged
+from workloads.lakehouse.batches import Batches
 from workloads.lakehouse.errors import TaskError
 from workloads.lakehouse.raw_files import RawFile
 from workloads.lakehouse.tables import Table
 from workloads.lakehouse.task import Counts, TaskContext
-from workloads.ssh_logs import header, pseudonyms
+from workloads.ssh_logs import header, pseudonyms, repeats
 from workloads.ssh_logs.checks import PARQUET
 from workloads.ssh_logs.days import Days
 from workloads.ssh_logs.pseudonyms import Pseudonyms
@@ -35,7 +36,7 @@ from workloads.ssh_logs.spec import WORKLOAD
 
 CLOCKS_DIFFER_BY = timedelta(days=1)
 # Raise it when the same bytes shall give other records.
-PARSER = 6
+PARSER = 7
 FILE_ID = 16  # hexadecimal digits of a file's hash that stand in its records' ids: enough to tell billions apart
 # All records of a file were written at once, so that any of them tells its bytes.
 OF_FILE = f"left(any_value(record_id), {FILE_ID})"
@@ -213,9 +214,12 @@ def records(spark: SparkSession, ingests: list[Ingest], time_zone: str, year: in
     """Lines of these files that break no rule."""
     schema, identified = _content(RECORDS), _identify(ingests)
 
-    def read(lines: pa.RecordBatch) -> pa.RecordBatch:
-        parsed = header.read(identified(lines), time_zone, year)
-        return parsed.filter(parsed["rule"].is_null()).select(schema.names)
+    def heads(lines: pa.RecordBatch) -> pa.RecordBatch:
+        return header.read(identified(lines), time_zone, year)
+
+    def read(lines: Batches, before: Batches) -> Batches:
+        for parsed in repeats.written_out(map(heads, lines), map(heads, before)):
+            yield parsed.filter(parsed["rule"].is_null()).select(schema.names)
 
     return raw_source.read(spark, [ingest.file for ingest in ingests], read, schema)
 
@@ -227,9 +231,10 @@ def rejected(spark: SparkSession, ingests: list[Ingest], time_zone: str, year: i
         return spark.createDataFrame([], _content(QUARANTINE))
     schema, identified = f"{raw_source.SCHEMA}, record_id STRING, rule STRING", _identify(ingests)
 
-    def read(lines: pa.RecordBatch) -> pa.RecordBatch:
-        parsed = header.read(header.doubtful(identified(lines)), time_zone, year)
-        return parsed.filter(parsed["rule"].is_valid()).select([*raw_source.ARROW.names, "record_id", "rule"])
+    def read(lines: Batches, _: Batches) -> Batches:
+        for batch in lines:
+            parsed = header.read(header.doubtful(identified(batch)), time_zone, year)
+            yield parsed.filter(parsed["rule"].is_valid()).select([*raw_source.ARROW.names, "record_id", "rule"])
 
     broken = raw_source.read(spark, [ingest.file for ingest in ingests], read, schema)
     bytes_kept = broken.withColumn("raw", fn.coalesce("raw", fn.encode("text", "UTF-8")))

@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from workloads import spec
 from workloads.lakehouse.lake import Lake
 from workloads.lakehouse.task import TaskContext
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 INGEST_TIME = datetime(2026, 11, 21, 8, 0, tzinfo=UTC)
 
@@ -32,22 +36,28 @@ def lake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Lake:
 
 
 @pytest.fixture(scope="session")
-def read_heads() -> Callable[..., list[dict]]:
+def batch_of_heads() -> Callable[..., pa.RecordBatch]:
     """What `ssh_logs.header` reads of lines, without Spark; times without a year are not after a day of 2026."""
     import pyarrow as pa
 
     from workloads.ssh_logs import header
 
-    def read(texts: list[str], time_zone: str = "UTC", year: int = 0) -> list[dict]:
+    def read(texts: list[str], time_zone: str = "UTC", year: int = 0) -> pa.RecordBatch:
         count = len(texts)
         columns = {
             "raw": pa.nulls(count, pa.binary()),
             "text": pa.array(texts, pa.string()),
             "not_after": pa.array([INGEST_TIME + timedelta(days=1)] * count, pa.timestamp("us", "UTC")),
         }
-        return header.read(pa.record_batch(columns), time_zone, year).to_pylist()
+        return header.read(pa.record_batch(columns), time_zone, year)
 
     return read
+
+
+@pytest.fixture(scope="session")
+def read_heads(batch_of_heads) -> Callable[..., list[dict]]:
+    """The same as rows."""
+    return lambda *lines, **settings: batch_of_heads(*lines, **settings).to_pylist()
 
 
 @pytest.fixture

@@ -83,6 +83,33 @@ def test_a_folder_of_all_sorts_is_accounted_for_file_by_file(context) -> None:
     assert ("b.log.gz", 2, len(HEAD) + 8, None, HEAD.decode() + "trailing  ", "trailing") in kept
 
 
+def test_a_message_that_came_again_counts_as_often_wherever_its_file_is_cut(context, monkeypatch) -> None:
+    from workloads.lakehouse import raw_files
+    from workloads.ssh_logs import bronze, silver
+    from workloads.ssh_logs.schemas import RECORDS
+
+    task = context("bronze")
+    monkeypatch.setattr(raw_files, "RANGE_BYTES", len(HEAD))  # each line is a range
+    failed = HEAD + b"Failed password for root from 218.188.2.4 port 39996 ssh2\n"
+    again = b"Dec 10 06:56:16 LabSZ last message repeated 3 times\n"
+    late = b"Dec 10 06:56:16 LabSZ last message repeated 2 times\n"
+    upload(task.lake, {"a.log": failed + again + again, "b.log.gz": gzip.compress(failed + again), "c.log": late})
+
+    assert bronze.run(task).balanced
+
+    columns = ("file", "line", "outcome", "user", "source_address", "repeat_count")
+    root = ("failure", "root", "218.188.2.4")
+    assert sorted(map(tuple, silver.events(task.table(RECORDS)).select(*columns).collect())) == [
+        ("a.log", 1, *root, 1),
+        ("a.log", 2, *root, 3),
+        ("a.log", 3, *root, 3),
+        ("b.log.gz", 1, *root, 1),
+        ("b.log.gz", 2, *root, 3),
+        ("c.log", 1, None, None, None, 1),
+    ]
+    assert ("a.log", again.decode().strip()) in rows(task, RECORDS, "file", "text")
+
+
 @settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.lists(

@@ -6,6 +6,7 @@ import gzip
 import hashlib
 import io
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from hypothesis import given
@@ -98,3 +99,32 @@ def test_lines_that_are_no_text_keep_their_bytes(lines: list[bytes], first: int)
     damaged = [line if text.encode() != line else None for line, text in zip(lines[first:], texts, strict=True)]
     assert [row["raw"] for row in rows] == damaged
     assert [row["damaged_text"] for row in rows] == [raw is not None for raw in damaged]
+
+
+@given(st.lists(st.sampled_from([b"", b"a", b"bcd", b"caf\xe9"]), min_size=1, max_size=12), st.integers(0, 20))
+def test_the_lines_before_each_range_are_those_that_end_there(lines: list[bytes], reach: int) -> None:
+    content = b"\n".join(lines)
+    with TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(raw_files, "RANGE_BYTES", 7)
+        patch.setattr(raw_source, "LOOK_BACK_BYTES", reach)
+        Path(folder, "a.log").write_bytes(content)
+        pieces = [piece for file in raw_files.survey(Path(folder)) for piece, _ in raw_source._pieces(file)]
+        found = [[row for batch in raw_source._before(piece) for row in batch.to_pylist()] for piece in pieces]
+
+    for piece, rows in zip(pieces, found, strict=True):
+        end = piece["start"]
+        ends = [place for place in range(end) if content[place : place + 1] == b"\n"]
+        starts = [0, *(place + 1 for place in ends)][: len(ends)]
+        whole = [place for place in starts if place > end - reach or end <= reach]
+        assert [row["position"] for row in rows] == whole
+        assert [row["line"] for row in rows] == [content[:place].count(b"\n") + 1 for place in whole]
+        assert [row["text"] for row in rows] == [
+            content[place : content.index(b"\n", place)].decode("utf-8", "backslashreplace") for place in whole
+        ]
+
+
+def test_nothing_is_before_a_gzip_file(tmp_path: Path) -> None:
+    (tmp_path / "a.gz").write_bytes(gzip.compress(b"one\n"))
+    (piece,) = [piece for file in raw_files.survey(tmp_path) for piece, _ in raw_source._pieces(file)]
+
+    assert list(raw_source._before(piece)) == []
