@@ -5,15 +5,14 @@ Patterns are RE2's, over whole lines.
 
 from __future__ import annotations
 
-import json
 from typing import NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from workloads.ssh_logs import months
+from workloads.ssh_logs import json_forms, months
 from workloads.ssh_logs.months import ENGLISH
-from workloads.ssh_logs.usual import CLOCK, SECOND
+from workloads.ssh_logs.usual import CLOCK
 
 BLANK = r" \t\n\x0b\f\r"  # all of ASCII: RE2's own \s lacks \x0b
 TOKEN = rf"[^{BLANK}]"
@@ -92,26 +91,7 @@ def written_anew(lines: pa.Array) -> pa.Array:
         return lines
     written = lines.filter(others)
     if pc.any(pc.starts_with(written, _JSON)).as_py():
-        written = pa.array(map(of_journal, written.to_pylist()), pa.string())
+        written = pa.array(map(json_forms.line_of, written.to_pylist()), pa.string())
     for form in FORMS:
         written = pc.replace_substring_regex(written, rf"(?s)\A{form.pattern}\z", form.written)
     return pc.replace_with_mask(lines, others, written)
-
-
-def of_journal(line: str) -> str:
-    """An entry that `journalctl -o json` wrote, as `-o short-unix` would have; any other line as it is.
-
-    Source of the names: systemd.journal-fields(7). A message that is no UTF-8 is a list of numbers there, and no text
-    here.
-    """
-    try:
-        entry = json.loads(line)
-        seconds, micros = divmod(int(entry["__REALTIME_TIMESTAMP"]), SECOND)
-        host, message = entry.get("_HOSTNAME"), entry["MESSAGE"]
-        process = entry.get("SYSLOG_IDENTIFIER") or entry.get("_COMM") or "-"
-        pid = entry.get("_PID") or entry.get("SYSLOG_PID") or "-"
-        written = f"{seconds}.{micros:06}{f' {host}' if host else ''} {process}[{pid}]: {message}"
-        written.encode()  # half a pair of surrogates is no text
-    except (ValueError, TypeError, LookupError, AttributeError, RecursionError):
-        return line
-    return written if isinstance(message, str) else line

@@ -6,8 +6,10 @@ import json
 from datetime import UTC, datetime
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from workloads.ssh_logs import months
+from workloads.ssh_logs import json_forms, months
 
 pytestmark = pytest.mark.spark  # no session, but what imports pyspark
 
@@ -43,6 +45,77 @@ def test_an_entry_of_a_journal_in_json_is_read(read_heads) -> None:
         for row in read_heads(list(lines))
     ]
     assert found == list(lines.values())
+
+
+SAID = "Failed password for root from 192.0.2.1 port 22 ssh2"
+IN_LINE = "Jan 15 10:30:45 h sshd[7]: " + SAID
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        {"TimeGenerated": "2026-01-15T10:30:45.5Z", "Computer": "h", "Facility": "auth", "ProcessName": "sshd",
+         "ProcessID": 7, "SyslogMessage": SAID},  # Azure Monitor
+        {"TimeGenerated": "2026-01-15T10:31:00Z", "EventTime": "2026-01-15T10:30:45Z", "HostName": "h",
+         "Computer": "collector", "ProcessName": "sshd", "ProcessID": "7", "SyslogMessage": SAID},
+        {"PROGRAM": "sshd", "PID": "7", "MESSAGE": SAID, "HOST": "h", "DATE": "Jan 15 10:30:45"},  # syslog-ng
+        {"msg": " " + SAID, "timereported": "2026-01-15T10:30:45+00:00", "hostname": "h", "programname": "sshd",
+         "procid": "7", "syslogtag": "sshd[7]:"},  # rsyslog
+        {"@timestamp": "2026-01-15T10:30:45.000Z", "host": {"hostname": "h", "name": "other"},
+         "process": {"name": "sshd", "pid": 7}, "message": SAID},  # Elastic Common Schema
+        {"@timestamp": "2026-01-15T10:30:45.000Z", "host.name": "h", "process.name": "sshd", "process.pid": 7,
+         "message": SAID},
+        {"_index": "logs", "_source": {"@timestamp": "2026-01-15T10:31:00.000Z", "message": IN_LINE}},
+        {"time": 1768473045, "host": "h", "ident": "sshd", "pid": "7", "message": SAID},  # fluentd
+        {"log": IN_LINE + "\n", "stream": "stdout", "time": "2026-01-15T10:31:00.123456789Z"},  # Docker
+        {"log": "<38>1 2026-01-15T10:30:45Z h sshd 7 - - " + SAID},
+        {"timestamp": 1768473099000, "message": "2026-01-15T10:30:45+00:00 h sshd[7]: " + SAID},  # CloudWatch
+        {"labels": {}, "line": IN_LINE, "timestamp": "1768473099000000000"},  # Loki
+        {"textPayload": IN_LINE, "timestamp": "2026-01-15T10:31:00Z"},  # Google Cloud Logging
+    ],
+)  # fmt: skip
+def test_objects_of_collectors_and_stores_are_read(read_heads, entry: dict) -> None:
+    (row,) = read_heads([json.dumps(entry)])
+
+    assert (row["rule"], row["host"], row["process"], row["pid"]) == (None, "h", "sshd", 7)
+    assert (f"{row['event_time']:%Y-%m-%d %H:%M:%S}", row["message"]) == ("2026-01-15 10:30:45", SAID)
+
+
+@pytest.mark.parametrize(
+    ("time", "micros"),
+    [
+        ("1768473045", 0),
+        (1768473045.25, 250_000),
+        ("1768473045123", 123_000),
+        ("1768473045123456", 123_456),
+        (1768473045123456789, 123_456),
+    ],
+)
+def test_numbers_are_moments_by_how_many_digits_they_have(read_heads, time: str | float, micros: int) -> None:
+    (row,) = read_heads([json.dumps({"time": time, "ident": "sshd", "message": SAID})])
+
+    assert row["event_time"] == datetime(2026, 1, 15, 10, 30, 45, micros, tzinfo=UTC)
+
+
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+        lambda values: (
+            st.lists(values)
+            | st.dictionaries(
+                st.sampled_from(sorted({name for form in json_forms.FORMS for names in form for name in names}))
+                | st.text(),
+                values,
+            )
+        ),
+    )
+)
+def test_whatever_an_object_holds_it_is_a_line(value: object) -> None:
+    text = json.dumps(value)
+    line = json_forms.line_of(text)
+
+    assert line == text or isinstance(value, dict)
+    line.encode()
 
 
 @pytest.mark.parametrize(
