@@ -26,8 +26,9 @@ def quality(files: DataFrame, records: DataFrame, events: DataFrame, quarantined
     held = by_rule.groupBy("file").agg(
         fn.sort_array(fn.collect_list(fn.struct("rule", "records"))).alias("quarantined_by_rule")
     )
-    told = files.select("file", "year_basis", "damage", "lines", "records", "duplicates", "quarantined")
-    joined = told.join(damaged, "file", "left").join(held, "file", "left").join(_understood(events), "file", "left")
+    joined = files.select("file", "year_basis", "damage", "lines", "records", "duplicates", "quarantined")
+    for of_file in (damaged, held, _understood(events)):
+        joined = joined.join(fn.broadcast(of_file), "file", "left")
     none = fn.array().cast("array<struct<rule: string, records: bigint>>")
     counts = [column.name for column in QUALITY.columns if column.type == "BIGINT"]
     return joined.withColumn("quarantined_by_rule", fn.coalesce("quarantined_by_rule", none)).fillna(0, counts)
@@ -54,8 +55,9 @@ def _understood(events: DataFrame) -> DataFrame:
     whole = fine.groupBy("file").agg(
         *(fn.sum(name).alias(name) for name in measures),
         *(extreme(name).alias(name) for name, extreme in extremes.items()),
-        fn.countDistinct("host").alias("hosts"),
-        fn.countDistinct("process").alias("daemons"),
+        # Spark counts distinct values of two columns on a copy of the rows for each.
+        fn.size(fn.collect_set("host")).alias("hosts"),
+        fn.size(fn.collect_set("process")).alias("daemons"),
     )
     shares = {f"null_share_{name}": fn.col(f"null_{name}") / fn.col("rows") for name in NULLABLE}
     return whole.withColumns({"leftovers": fn.expr("rows - matched"), **shares})

@@ -66,10 +66,10 @@ def in_order(events: DataFrame, files: DataFrame) -> DataFrame:
 
 def _files(task: TaskContext) -> set[tuple]:
     """The files whose records bronze holds, and how silver reads them, as rows of the progress table."""
-    files = task.table(FILES).where("records > 0").select("sha256", "read_as", "first_date", "last_date").collect()
+    files = task.table(FILES).select("sha256", "read_as", "first_date", "last_date", "records").collect()
     names = pseudonyms.Pseudonyms.of(task.parameters["pseudonyms"])
     how = f"reader {READER}, catalogue {messages.fingerprint()}, pseudonyms {names.fingerprint()}"
-    return {(row["sha256"], f"{row['read_as']}; {how}", row["first_date"], row["last_date"]) for row in files}
+    return {(sha256, f"{read_as}; {how}", *dates) for sha256, read_as, *dates, records in files if records}
 
 
 def _noted(task: TaskContext) -> set[tuple]:
