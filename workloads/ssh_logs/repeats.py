@@ -10,8 +10,8 @@ lack the host); syslog-ng's `logwriter.c`, which tells the message's first twent
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from itertools import product
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -23,7 +23,8 @@ SUMMARY = (
 )
 LOGGERS = ("syslogd", "rsyslogd", "syslog-ng")  # what they say in their own name is of no process but the host
 LOOK_BACK = 1_000  # lines; where each host logs to a file of its own, it is the one before
-TOLD = ("host", "process", "module", "pid", "is_sshd", "message")
+ORIGIN = ("host", "process", "pid")
+TOLD = (*ORIGIN, "module", "is_sshd", "message")
 
 
 def written_out(batches: Iterable[pa.RecordBatch], before: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
@@ -34,23 +35,33 @@ def written_out(batches: Iterable[pa.RecordBatch], before: Iterator[pa.RecordBat
     """
     seen: list[pa.RecordBatch] = []
     for batch in batches:
-        places = np.flatnonzero(pc.match_substring_regex(batch["message"], SUMMARY).fill_null(False))
-        if len(places):
+        if pc.any(pc.match_substring_regex(batch["message"], SUMMARY)).as_py():
             if sum(map(len, seen)) < LOOK_BACK:
                 seen = [*written_out(before, iter(())), *seen]
-            batch = _written_out(seen, batch, places)
+            batch = _written_out(seen, batch)
         yield batch
         seen.append(batch)
         while sum(map(len, seen[1:])) >= LOOK_BACK:
             del seen[0]
 
 
-def _written_out(seen: list[pa.RecordBatch], batch: pa.RecordBatch, places: np.ndarray) -> pa.RecordBatch:
-    """The batch, with what its summaries at these places stand for."""
+def _written_out(seen: list[pa.RecordBatch], batch: pa.RecordBatch) -> pa.RecordBatch:
+    """The batch, with what its summaries stand for."""
     earlier = [row for one in seen for row in _rows(one.slice(max(0, len(one) - LOOK_BACK)))]
     rows = [*earlier, *_rows(batch)]
-    for place in (places + len(earlier)).tolist():
-        rows[place] |= _stands_for(rows[place], rows[max(0, place - LOOK_BACK) : place])
+    latest: dict[tuple, int] = {}
+    for place, row in enumerate(rows):
+        if row["rule"] is not None:
+            continue
+        if said := compiled(SUMMARY).match(row["message"]):
+            last = latest.get(_meant(row))
+            if last is None or place - last > LOOK_BACK or not _bare(rows[last]).startswith(said["begin"] or ""):
+                continue
+            message = f"message repeated {said['times']} times: [ {_bare(rows[last])}]"
+            row |= {name: rows[last][name] for name in TOLD} | {"message": message}
+        # A summary may lack any of these.
+        for origin in product(*({row[name], None} for name in ORIGIN)):
+            latest[origin] = place
     for name in TOLD:
         values = pa.array([row[name] for row in rows[len(earlier) :]], batch[name].type)
         batch = batch.set_column(batch.schema.get_field_index(name), name, values)
@@ -61,17 +72,14 @@ def _rows(batch: pa.RecordBatch) -> list[dict]:
     return batch.select(["rule", *TOLD]).to_pylist()
 
 
-def _stands_for(summary: dict, before: list[dict]) -> dict:
-    """What a summary says, of the lines before it; nothing new where none of them is meant."""
-    said = compiled(SUMMARY).match(summary["message"])
-    alike = ("host",) if summary["process"] in LOGGERS else ("host", "pid")
-    for row in reversed(before):
-        if row["rule"] is not None or compiled(SUMMARY).match(row["message"]):
-            continue
-        repeated = compiled(REPEATED).match(row["message"])
-        message = repeated["inner"] if repeated else row["message"]
-        same = all(summary[name] in (None, row[name]) for name in alike)
-        if same and message.startswith(said["begin"] or ""):
-            wrapped = f"message repeated {said['times']} times: [ {message}]"
-            return {name: row[name] for name in TOLD} | {"message": wrapped}
-    return {}
+def _meant(summary: dict) -> tuple:
+    """Host, process and pid of the message that a summary is about, None where it does not say."""
+    if summary["process"] in LOGGERS:
+        return summary["host"], None, None
+    return tuple(summary[name] for name in ORIGIN)
+
+
+def _bare(row: dict) -> str:
+    """What a line says, once."""
+    repeated = compiled(REPEATED).match(row["message"])
+    return repeated["inner"] if repeated else row["message"]
