@@ -41,8 +41,8 @@ FORMS = (
     # Elastic Common Schema, fluentd's in_syslog, and what has lines of syslog whole: CloudWatch, Filebeat.
     Names(("message",), ("@timestamp",), ("host.hostname", "host.name"), ("process.name",), ("process.pid",)),
     Names(("message",), ("time", "timestamp"), ("host", "hostname"), ("ident",), ("pid",)),
-    # Docker's log files, Loki, Google Cloud Logging: whole lines.
-    Names(("log", "line", "textPayload"), ()),
+    # Whole lines: Docker's log files, Loki, Google Cloud Logging, Wazuh, Splunk, Logstash.
+    Names(("log", "line", "textPayload", "full_log", "result._raw", "event.original"), ()),
 )
 
 

@@ -72,6 +72,8 @@ IN_LINE = "Jan 15 10:30:45 h sshd[7]: " + SAID
         {"timestamp": 1768473099000, "message": "2026-01-15T10:30:45+00:00 h sshd[7]: " + SAID},  # CloudWatch
         {"labels": {}, "line": IN_LINE, "timestamp": "1768473099000000000"},  # Loki
         {"textPayload": IN_LINE, "timestamp": "2026-01-15T10:31:00Z"},  # Google Cloud Logging
+        {"timestamp": "2026-01-15T10:31:00.000Z", "rule": {"id": "5760"}, "full_log": IN_LINE},  # Wazuh
+        {"preview": False, "result": {"_raw": IN_LINE}},  # Splunk
     ],
 )  # fmt: skip
 def test_objects_of_collectors_and_stores_are_read(read_heads, entry: dict) -> None:
