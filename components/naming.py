@@ -137,7 +137,7 @@ class Names:
         words = [rule.abbreviation, self.project, self.stack, *what]
         if rule.separator == "":
             words = [re.sub(r"[^a-z0-9]", "", word.lower()) for word in words]
-        name = rule.separator.join(words)
+        name = re.sub("-+", "-", rule.separator.join(words))  # a key vault takes no two in a row
         tail = rule.separator + _hash(self.seed, self.project, self.stack, *what)
         if rule.is_global or len(name) > rule.longest:
             name = name[: rule.longest - len(tail)].rstrip("-_") + tail
