@@ -65,7 +65,8 @@ def _line(entry: dict, names: Names) -> str | None:
     message, time, host, process, pid = (_first(entry, found) for found in names)
     if not isinstance(message, str):
         return None
-    if WHOLE.match(message):
+    # Where the object names the process, a message that looks like a line is what the process said: anyone's `logger`.
+    if process is None and WHOLE.match(message):
         return message.rstrip("\n")
     if time is None:
         return None

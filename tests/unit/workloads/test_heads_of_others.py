@@ -83,6 +83,13 @@ def test_objects_of_collectors_and_stores_are_read(read_heads, entry: dict) -> N
     assert (f"{row['event_time']:%Y-%m-%d %H:%M:%S}", row["message"]) == ("2026-01-15 10:30:45", SAID)
 
 
+def test_a_message_that_looks_like_a_line_of_sshd_is_what_its_process_said(read_heads) -> None:
+    entry = {"__REALTIME_TIMESTAMP": "1705314645123456", "SYSLOG_IDENTIFIER": "mallory", "MESSAGE": IN_LINE}
+    (row,) = read_heads([json.dumps(entry)])
+
+    assert (row["process"], row["is_sshd"], row["message"]) == ("mallory", False, IN_LINE)
+
+
 @pytest.mark.parametrize(
     ("time", "micros"),
     [
