@@ -10,16 +10,13 @@ from typing import NamedTuple
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from workloads.ssh_logs import json_forms, months
+from workloads.ssh_logs import json_forms
 from workloads.ssh_logs.months import ENGLISH
-from workloads.ssh_logs.usual import CLOCK
+from workloads.ssh_logs.usual import BEGINS, CLOCK, YEAR
 
 BLANK = r" \t\n\x0b\f\r"  # all of ASCII: RE2's own \s lacks \x0b
 TOKEN = rf"[^{BLANK}]"
-YEAR = r"(?:19|20)\d{2}"
-WEEKDAY = r"(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)"
 
-_DATED = rf"(?:{WEEKDAY} +)?(?:{months.PATTERN}) {{1,2}}\d{{1,2}} (?:{YEAR} )?\d\d:|\[?{YEAR}-\d\d-\d\d[T ]\d\d:"
 _BEFORE = rf"(?:[ \t]+|[^{BLANK}:]+:|\d+[:\t-]|[\w.-]+ +\| |{YEAR}-\d\d-\d\d[T_]{TOKEN}+ \w+\.[a-z]{{3,7}}: ){{1,4}}"
 # Structured data may hold brackets in quotes, and quotes after a backslash (RFC 5424, 6.3.3).
 _DATA = r"\[[^\]\"]*(?:\"(?:[^\"\\]|\\.)*\"[^\]\"]*){0,32}\]"
@@ -38,7 +35,7 @@ class Form(NamedTuple):
 FORMS = (
     # Whatever collected or copied lines put before them: blanks, a file (`grep -H`), the number of the line (`grep -n`,
     # `cat -n`), a host (`pdsh`), a container (`docker compose logs`), or its own time and level (socklog).
-    Form(rf"{_BEFORE}(?:<\d{{1,3}}>|{_DATED})", rf"{_BEFORE}((?:<\d{{1,3}}>|{_DATED}).*)", r"\1"),
+    Form(rf"{_BEFORE}{BEGINS}", rf"{_BEFORE}({BEGINS}.*)", r"\1"),
     # RFC 5424.
     Form(
         "<",

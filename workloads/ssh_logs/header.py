@@ -21,9 +21,9 @@ from pyspark.sql.types import StructType
 
 from workloads.lakehouse.batches import mapped
 from workloads.ssh_logs import canonical, months, usual
-from workloads.ssh_logs.canonical import BLANK, TOKEN, WEEKDAY, YEAR
+from workloads.ssh_logs.canonical import BLANK, TOKEN
 from workloads.ssh_logs.months import ENGLISH
-from workloads.ssh_logs.usual import LONGEST_NAME, SECOND, Numbers
+from workloads.ssh_logs.usual import LONGEST_NAME, SECOND, WEEKDAY, YEAR, Numbers
 
 MAX_LINE_BYTES = 2**20
 BLANKS = " \t\r"

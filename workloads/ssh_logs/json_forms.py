@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import re
 from typing import Any, NamedTuple
+
+from workloads.ssh_logs.messages import compiled
+from workloads.ssh_logs.usual import BEGINS
 
 MICROS_DIGITS = 16  # of a moment of our days since 1970, in microseconds
 EPOCH = range(10, 20)  # digits of one in seconds up to nanoseconds
-# A message that is a whole line of syslog itself: with a time, or the priority before it.
-WHOLE = re.compile(r"<\d{1,3}>|(?:[A-Z][a-z]{2} )?[A-Z][a-z]{2} [ \d]\d (?:\d{4} )?\d\d:|\d{4}-\d\d-\d\d[T ]\d\d:")
 
 
 class Names(NamedTuple):
@@ -66,7 +66,7 @@ def _line(entry: dict, names: Names) -> str | None:
     if not isinstance(message, str):
         return None
     # Where the object names the process, a message that looks like a line is what the process said: anyone's `logger`.
-    if process is None and WHOLE.match(message):
+    if process is None and compiled(BEGINS).match(message):
         return message.rstrip("\n")
     if time is None:
         return None

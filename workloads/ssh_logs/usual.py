@@ -13,8 +13,16 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from workloads.ssh_logs import months
 from workloads.ssh_logs.months import ENGLISH, MONTHS
 
+YEAR = r"(?:19|20)\d{2}"
+WEEKDAY = r"(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)"
+# What a line of syslog begins with, at a glance: a priority, or a time of nearly any form.
+BEGINS = (
+    rf"(?:<\d{{1,3}}>|(?:{WEEKDAY} +)?(?:{months.PATTERN}) {{1,2}}\d{{1,2}} (?:{YEAR} )?\d\d:"
+    rf"|\[?{YEAR}-\d\d-\d\d[T ]\d\d:)"
+)
 SECOND = 1_000_000  # microseconds
 LONGEST_NAME = 128  # characters of a process
 
