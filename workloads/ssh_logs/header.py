@@ -72,8 +72,8 @@ ORIGIN = (
 )
 # With bounds it takes RE2 four times as long.
 BOUNDED = ORIGIN.replace(f"{_NAME}+", f"{_NAME}{{1,{LONGEST_NAME}}}")
-# The process by its name alone: some are logged with their path.
-DAEMON = r"(?:\A|/)(?:sshd|sshd-session|sshd-auth)\z"
+# The process by its name alone: some are logged with their path. With its unit as `journalctl -o with-unit` has it.
+DAEMON = r"(?:\A|/)(?:sshd|sshd-session|sshd-auth|sshd?\.service)\z"
 # Where a process said what part of it speaks in what it said, as old modules of PAM do.
 PART = r"\A\((?P<module>pam_\w{1,32})\) +"
 # Lines of which it can be said at a glance that they break no rule. Days go up to the 28th only, for every month has

@@ -13,7 +13,7 @@ import hashlib
 import re
 import tomllib
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, cached_property
 from itertools import groupby
 from pathlib import Path
@@ -30,6 +30,14 @@ PREAUTH = " [preauth]"
 # FreeBSD names the functions of its sshd so, and with them what they say.
 FREEBSD = r"\A((?:error|fatal|debug[123]): )?Fssh_"
 STAGES = {"": "", "-preauth": PREAUTH, "-postauth": " [postauth]"}  # end of an event's id → end of its messages
+# The levels that sshd names before what it says. Its standard error stream lacks them, and from version to version they
+# change: what no entry reads may be said at another level than its entry's. End of the event's id → level.
+LEVELS = {"-plain": "", "-error": "error: ", "-fatal": "fatal: "}
+LEVEL = rf"\A(?:{'|'.join(filter(None, LEVELS.values()))})"
+# The levels that sshd names before what it says. Its standard error stream lacks them, and from version to version they
+# change: what no entry reads may be said at another level than its entry's. End of the event's id → level.
+LEVELS = {"-plain": "", "-error": "error: ", "-fatal": "fatal: "}
+LEVEL = rf"\A(?:{'|'.join(filter(None, LEVELS.values()))})"
 FIELDS = ("user", "address", "port", "method", "reason", "key")
 _NO_BLANK = r"[^\s\x0b]"  # to RE2 alone, \s lacks the vertical tab
 PLACEHOLDERS = {
@@ -80,6 +88,11 @@ class Message:
         """
         found = re.split(r"<\*>|\. ", self.template, maxsplit=1)[0]
         return found.rstrip(" ") if self.template == found + WILDCARD else found
+
+    def said_at(self, level: str) -> Message:
+        """The kind of message that this one is when it is said at that level (a key of `LEVELS`)."""
+        bare = compiled(LEVEL).sub("", self.template)
+        return replace(self, id=self.id + level, template=LEVELS[level] + bare)
 
 
 @dataclass(frozen=True)
@@ -140,7 +153,20 @@ def unwrapped(text: str) -> tuple[str, str, int | None]:
 
 
 def find(text: str) -> tuple[Message, dict[str, str]] | None:
-    """The entry that reads a message, without its wrappers, and its fields; none if the catalogue lacks it."""
+    """The entry that reads a message, without its wrappers, and its fields; none if the catalogue lacks it.
+
+    What none reads as it stands may be one's at another level (`Message.said_at`).
+    """
+    if found := _find(text):
+        return found
+    bare = compiled(LEVEL).sub("", text)
+    said = next(key for key, level in LEVELS.items() if text == level + bare)
+    moved = (found for level in LEVELS.values() if level + bare != text and (found := _find(level + bare)))
+    return next(((entry.said_at(said), fields) for entry, fields in moved), None)
+
+
+def _find(text: str) -> tuple[Message, dict[str, str]] | None:
+    """The entry that reads a message as it stands."""
     node = catalogue_tree()
     while isinstance(node, Fork):
         node = next((below for beginning, below in node.branches if text.startswith(beginning)), node.otherwise)

@@ -11,12 +11,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from workloads.ssh_logs import leftovers, messages
-from workloads.ssh_logs.messages import FIELDS, FREEBSD, REPEATED, STAGES, WILDCARD, Fork, Message
+from workloads.ssh_logs.messages import FIELDS, FREEBSD, LEVEL, LEVELS, REPEATED, STAGES, WILDCARD, Fork, Message
 from workloads.ssh_logs.schemas import EVENTS
 from workloads.ssh_logs.sessions import Sessions, chunks
 
 # Its offsets are of 64 bits: what is masked may be longer than what was said.
 TEXT = pa.large_string()
+NOTHING = pa.scalar("", TEXT)
 COLUMNS = tuple(column.name for column in EVENTS.columns)
 WRAPPERS = tuple(product(STAGES, (False, True)))  # numbered as `_unwrapped` tells them: 2 * stage + repeated
 
@@ -42,8 +43,8 @@ def read(said: pa.Array, is_sshd: pa.Array) -> dict[str, pa.Array]:
     Only what sshd says is looked up in the catalogue. What a field holds nothing of is null.
     """
     bare, stage, times = _unwrapped(said.cast(TEXT))
-    entry, fields = _fields(bare, np.flatnonzero(pc.and_(is_sshd.fill_null(False), bare.is_valid())))
-    event_id, template = _kinds(bare, entry, stage, np.asarray(times.is_valid()))
+    entry, level, fields = _fields(bare, np.flatnonzero(pc.and_(is_sshd.fill_null(False), bare.is_valid())))
+    event_id, template = _kinds(bare, entry, level, 2 * stage + np.asarray(times.is_valid()))
     return {
         "event_id": event_id,
         "event_template": template,
@@ -81,16 +82,29 @@ def _unwrapped(said: pa.Array) -> tuple[pa.Array, np.ndarray, pa.Array]:
     return bare, stage, times
 
 
-def _fields(bare: pa.Array, sshd: np.ndarray) -> tuple[np.ndarray, dict[str, pa.Array]]:
-    """The number of the entry that reads each message, -1 where there is none, and what its fields hold."""
-    number = {entry.id: number for number, entry in enumerate(messages.catalogue())}
-    entries = np.full(len(bare), -1)
+def _fields(bare: pa.Array, sshd: np.ndarray) -> tuple[np.ndarray, np.ndarray, dict[str, pa.Array]]:
+    """The number of the entry that reads each message, -1 where there is none; the number of the level at which it was
+    said, -1 where that is the entry's own; and what its fields hold."""
+    numbers = {entry.id: number for number, entry in enumerate(messages.catalogue())}
+    entries, levels = np.full(len(bare), -1), np.full(len(bare), -1)
     parts = {name: [(np.empty(0, int), pa.array([], TEXT))] for name in FIELDS}
-    for entry, rows, groups in _matches(bare.take(pa.array(sshd)), sshd, messages.catalogue_tree()):
-        entries[rows] = number[entry.id]
-        for name, values in zip(entry.fields, groups, strict=True):
-            parts[name].append((rows, values))
-    return entries, {name: _placed(len(bare), found) for name, found in parts.items()}
+
+    def look_up(texts: pa.Array, rows: np.ndarray) -> None:
+        for entry, read, groups in _matches(texts, rows, messages.catalogue_tree()):
+            entries[read] = numbers[entry.id]
+            for name, values in zip(entry.fields, groups, strict=True):
+                parts[name].append((read, values))
+
+    look_up(bare.take(pa.array(sshd)), sshd)
+    left = sshd[entries[sshd] < 0]
+    texts = bare.take(pa.array(left))
+    plain = pc.replace_substring_regex(texts, LEVEL, "")
+    for level in LEVELS.values():
+        if (unread := entries[left] < 0).any():
+            look_up(pc.binary_join_element_wise(pa.scalar(level, TEXT), plain.filter(unread), NOTHING), left[unread])
+    for number, level in enumerate(LEVELS.values()):
+        levels[left[(entries[left] >= 0) & np.asarray(pc.starts_with(texts, level))]] = number
+    return entries, levels, {name: _placed(len(bare), found) for name, found in parts.items()}
 
 
 def _placed(length: int, parts: list[tuple[np.ndarray, pa.Array]]) -> pa.Array:
@@ -138,20 +152,23 @@ def _property(name: str) -> pa.Array:
     return pa.array([*(getattr(entry, name) for entry in messages.catalogue()), None], kind)
 
 
-def _kinds(bare: pa.Array, entry: np.ndarray, stage: np.ndarray, repeated: np.ndarray) -> tuple[pa.Array, pa.Array]:
-    """Event ids and templates; both tell the wrappers, too, so that they stand for one another."""
+def _kinds(bare: pa.Array, entry: np.ndarray, level: np.ndarray, wrapper: np.ndarray) -> tuple[pa.Array, pa.Array]:
+    """Event ids and templates; both tell level and wrappers, too, so that they stand for one another."""
     ids, templates = _known_kinds()
-    wrappers = 2 * stage + repeated
-    kind = np.where(entry < 0, -1, len(WRAPPERS) * entry + wrappers)
+    kind = np.where(entry < 0, -1, len(WRAPPERS) * entry + wrapper)
+    for number, name in enumerate(LEVELS):
+        if len(rows := np.flatnonzero(level == number)):
+            kind[rows] += len(ids)
+            ids, templates = map(pa.concat_arrays, zip((ids, templates), _known_kinds(name), strict=True))
     unknown = np.flatnonzero((entry < 0) & np.asarray(bare.is_valid()))
     if len(unknown):
         texts = bare.take(pa.array(unknown)).dictionary_encode()
         forms = leftovers.masked(texts.dictionary).dictionary_encode()
         form = forms.indices.to_numpy()[texts.indices.to_numpy()]
-        codes, at = np.unique(len(WRAPPERS) * form + wrappers[unknown], return_inverse=True)
+        codes, at = np.unique(len(WRAPPERS) * form + wrapper[unknown], return_inverse=True)
         kind[unknown] = len(ids) + at
         coded = [divmod(code, len(WRAPPERS)) for code in codes.tolist()]
-        found = [_wrapped(forms.dictionary[form].as_py(), *WRAPPERS[wrapper]) for form, wrapper in coded]
+        found = [_wrapped(forms.dictionary[form].as_py(), *WRAPPERS[around]) for form, around in coded]
         ids = pa.concat_arrays([ids, pa.array(map(leftovers.event_id, found), TEXT)])
         templates = pa.concat_arrays([templates, pa.array(found, TEXT)])
     at = pa.array(kind, mask=kind < 0)
@@ -159,10 +176,11 @@ def _kinds(bare: pa.Array, entry: np.ndarray, stage: np.ndarray, repeated: np.nd
 
 
 @cache
-def _known_kinds() -> tuple[pa.Array, pa.Array]:
-    """Ids and templates of all entries, of each with all wrappers."""
+def _known_kinds(level: str | None = None) -> tuple[pa.Array, pa.Array]:
+    """Ids and templates of all entries, said at that level instead of their own, of each with all wrappers."""
     ids, templates = [], []
-    for one in messages.catalogue():
+    for entry in messages.catalogue():
+        one = entry.said_at(level) if level is not None else entry
         for stage, repeated in WRAPPERS:
             ids.append(f"{one.id}{stage}{'-repeated' * repeated}")
             templates.append(_wrapped(one.template, stage, repeated))

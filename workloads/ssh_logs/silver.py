@@ -16,7 +16,7 @@ from workloads.ssh_logs.schemas import EVENT_COLUMNS, EVENTS, FILES, LEFTOVERS, 
 EVENT_NAMES = frozenset(column.name for column in EVENTS.columns)
 MOST_LINES = 2**40  # of a file
 # Raise it when the same records shall give other events.
-READER = 6
+READER = 7
 EXPORTS, hangs_on = (JSON, quality.LATEST), pseudonyms.hangs_on
 
 

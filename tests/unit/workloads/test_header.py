@@ -98,6 +98,10 @@ def test_each_form_of_head_is_read(spark) -> None:
             "2026-01-24 21:16:48", "2020", "sshd", None, 7, True, "of a host with a number"),
         b"2024 Jan 15 10:30:45 h sshd[7]: a full date": (
             "2024-01-15 10:30:45", "h", "sshd", None, 7, True, "a full date"),
+        b"Wed 2026-07-22 09:47:32 UTC h ssh.service[7]: by its unit": (
+            "2026-07-22 09:47:32", "h", "ssh.service", None, 7, True, "by its unit"),
+        b"Wed 2026-07-22 09:47:32 UTC h init.scope[1]: Started ssh.service": (
+            "2026-07-22 09:47:32", "h", "init.scope", None, 1, False, "Started ssh.service"),
         b"2026-09-20 10:00:01.123456-0700 0x1a2b     Default     0x0      7    0    sshd-session: of macOS": (
             "2026-09-20 17:00:01", None, "sshd-session", None, 7, True, "of macOS"),
         b"2026-09-20 10:00:01.123 Df sshd-session[7:5a6b] of macOS, compact": (

@@ -116,6 +116,25 @@ def test_names_of_functions_are_freebsd_s_no_less_than_others() -> None:
     assert messages.unwrapped(said)[0] == "error: kex_exchange_identification: read: Connection reset by peer"
 
 
+@pytest.mark.parametrize(
+    ("text", "entry_id", "template"),
+    [
+        ("Bind to port 22 on :: failed: Address in use", "bind-failed-plain", "Bind to port <*> on <*> failed: <*>"),
+        ("error: Cannot bind any address.", "cannot-bind-any-error", "error: Cannot bind any address."),
+        ("fatal: Connection from 192.0.2.1 port 5", "connection-from-fatal", "fatal: Connection from <*> port <*>"),
+    ],
+)
+def test_a_message_may_be_said_at_another_level(text: str, entry_id: str, template: str) -> None:
+    entry, fields = messages.find(text) or pytest.fail(text)
+    assert (entry.id, entry.template) == (entry_id, template)
+    assert fields.keys() == set(entry.fields)
+
+
+def test_a_message_for_debugging_is_of_its_own_level_alone() -> None:
+    assert messages.find("debug1: Cannot bind any address.") is None
+    assert messages.find("restore_uid: 0/0") is None
+
+
 def test_every_entry_has_three_constant_words() -> None:
     constant = {entry.id: LEVEL.sub("", entry.template.replace("<*>", " ")) for entry in messages.catalogue()}
     few = {entry: text for entry, text in constant.items() if len(WORD.findall(text)) < 3}

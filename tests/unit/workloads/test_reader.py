@@ -15,9 +15,10 @@ from benchmarks.ssh_inventory import EXAMPLES, formats
 from workloads.ssh_logs import leftovers, messages, reader, sessions
 
 TEXTS = [one.message() for one in formats()]
+ANY_LEVEL = [level + re.sub("^(error|fatal): ", "", text) for text in TEXTS for level in ("", "error: ", "fatal: ")]
 ANYTHING = st.text(st.characters(exclude_characters="\n", exclude_categories=("Cs",)), max_size=60)
 STARTS = sorted({entry.start for entry in messages.catalogue()})
-SAID = st.one_of(ANYTHING, st.sampled_from(TEXTS), st.builds("".join, st.tuples(st.sampled_from(STARTS), ANYTHING)))
+SAID = st.one_of(ANYTHING, st.sampled_from(ANY_LEVEL), st.builds("".join, st.tuples(st.sampled_from(STARTS), ANYTHING)))
 WRAPPED = st.tuples(st.sampled_from(("", " [preauth]", " [postauth]")), st.sampled_from((0, 0, 2, 37)))
 START = datetime(2026, 3, 2, tzinfo=UTC)
 
@@ -70,6 +71,7 @@ def test_a_batch_says_what_its_messages_say_one_by_one(lines: list[tuple[str, bo
 def test_all_messages_of_openssh_mean_the_same_to_re2_and_to_python() -> None:
     users = (EXAMPLES["user"], "", "x from 198.51.100.9 port 22 ssh2", "\x0b\x1c\u2028\x85é", "٣")
     texts = [*{one.message(EXAMPLES | {"user": user}): None for user in users for one in formats()}]
+    texts += [*ANY_LEVEL, "error: error: Cannot bind any address.", "fatal: "]
     texts += [entry.template.replace("<*>", word) for entry in messages.catalogue() for word in ("7", "a\x0bb", "é.7")]
     assert read(texts, [True] * len(texts)) == [plainly(text) for text in texts]
 
