@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from workloads.cloud_usage.rules import EVENT_RULES
+from workloads.cloud_usage.figures import BILLED, MEASURES, figures
 from workloads.cloud_usage.schemas import (
     ARRIVALS,
     CONFORMED_QUARANTINE,
@@ -25,89 +25,64 @@ from workloads.lakehouse.tables import Table
 
 QUARANTINED = "quarantine/cloud_usage/records.jsonl"
 CHECKED = (QUARANTINED,)
-OF_EVENTS = "source = 'events'"
+CONSERVED = (EVENTS, SILVER_EVENTS, CONFORMED_QUARANTINE)
+"""What arrived, and the tables that it is placed in."""
 
 
 def _events_once(outputs: Outputs) -> int:
-    events = outputs.table(EVENTS)
-    return events.count() - events.select("event_id").distinct().count()
+    events = figures(outputs, EVENTS)
+    return events["rows"] - events["ids"]
 
 
 def _arrivals_conserved(outputs: Outputs) -> int:
-    from pyspark.sql import functions as fn
-
-    arrivals = outputs.table(ARRIVALS)
-    good = arrivals.where("rule IS NULL").select("event_id", "content_hash").distinct().count()
-    broken = arrivals.where("rule IS NOT NULL").select("source_file", "source_line").distinct().count()
-    aside = outputs.table(QUARANTINE).where(OF_EVENTS)
-    conflicts = aside.where(fn.col("rule") == "conflicting_event").count()
-    return abs(good - outputs.table(EVENTS).count() - conflicts) + abs(broken - (aside.count() - conflicts))
+    arrived, aside = figures(outputs, ARRIVALS), figures(outputs, QUARANTINE)
+    kept = figures(outputs, EVENTS)["rows"] + aside["conflicts"]
+    return abs(arrived["good"] - kept) + abs(arrived["broken"] - (aside["events"] - aside["conflicts"]))
 
 
 def _cost_conserved(outputs: Outputs) -> int:
     """In units of the eighth decimal of a USD."""
-    placed = _total(outputs, SILVER_EVENTS, "cost_usd") + _total(outputs, CONFORMED_QUARANTINE, "cost_usd")
-    return abs(int((_total(outputs, EVENTS, "cost_usd") - placed) * 10**8))
+    arrived, placed, aside = (figures(outputs, table)["cost_usd"] for table in CONSERVED)
+    return abs(int((arrived - placed - aside) * 10**8))
 
 
 def _silver_conserved(outputs: Outputs) -> int:
-    placed = outputs.table(SILVER_EVENTS).count() + outputs.table(CONFORMED_QUARANTINE).count()
-    return abs(outputs.table(EVENTS).count() - placed)
+    arrived, placed, aside = (figures(outputs, table)["rows"] for table in CONSERVED)
+    return abs(arrived - placed - aside)
 
 
 def _daily_reconciles(outputs: Outputs) -> int:
-    from pyspark.sql import functions as fn
-
-    events, mart = outputs.table(SILVER_EVENTS), outputs.table(MARTS["org_daily_usage_by_service"])
-
-    def totals(frame, **columns):
-        zero = fn.lit(0)
-        return frame.agg(*(fn.coalesce(fn.sum(column), zero).alias(name) for name, column in columns.items())).head()
-
-    def of(metric: str):
-        return fn.when(fn.col("metric") == metric, fn.col("value"))
-
-    same = {name: fn.col(name) for name in ("cost_usd", "genai_tokens", "carbon_kg")}
-    metrics = {name: of(name) for name in ("requests", "cpu_hours", "storage_gb_hours")}
-    left = totals(events, events=fn.lit(1), **same, **metrics)
-    right = totals(mart, events=fn.col("events"), **same, **{name: fn.col(name) for name in metrics})
-    return sum(one != other for one, other in zip(left, right, strict=True))
+    events, mart = figures(outputs, SILVER_EVENTS), figures(outputs, MARTS["org_daily_usage_by_service"])
+    return (events["rows"] != mart["events"]) + sum(events[name] != mart[name] for name in MEASURES)
 
 
 def _windows_count_twice(outputs: Outputs) -> int:
-    windows = _total(outputs, MARTS["usage_by_sliding_hour"], "events")
-    return abs(int(windows) - 2 * outputs.table(SILVER_EVENTS).count())
+    windows = figures(outputs, MARTS["usage_by_sliding_hour"])
+    return abs(windows["events"] - 2 * figures(outputs, SILVER_EVENTS)["rows"])
 
 
 def _genai_reconciles(outputs: Outputs) -> int:
-    of_genai = outputs.table(SILVER_EVENTS).where("service = 'genai'")
-    tokens = of_genai.agg({"genai_tokens": "sum"}).head()[0] or 0
-    return abs(int(tokens) - int(_total(outputs, MARTS["genai_tokens_by_org_date"], "genai_tokens")))
+    tokens = figures(outputs, SILVER_EVENTS)["tokens_of_genai"]
+    return abs(int(tokens) - int(figures(outputs, MARTS["genai_tokens_by_org_date"])["genai_tokens"]))
 
 
 def _revenue_reconciles(outputs: Outputs) -> int:
-    mart = MARTS["revenue_by_org_month"]
-    wrong = outputs.table(mart).where("revenue_usd <> subtotal_usd - credits_usd").count()
-    names = ("subtotal_usd", "credits_usd", "revenue_usd", "taxes_usd")
-    return wrong + sum(_total(outputs, INVOICES, name) != _total(outputs, mart, name) for name in names)
+    billed, mart = figures(outputs, INVOICES), figures(outputs, MARTS["revenue_by_org_month"])
+    return mart["wrong"] + sum(billed[name] != mart[name] for name in BILLED)
 
 
 def _tickets_reconcile(outputs: Outputs) -> int:
-    return abs(int(_total(outputs, MARTS["tickets_by_org_date"], "tickets")) - outputs.table(TICKETS).count())
+    return abs(figures(outputs, MARTS["tickets_by_org_date"])["tickets"] - figures(outputs, TICKETS)["rows"])
 
 
 def _flags_agree(outputs: Outputs) -> int:
-    days = outputs.table(DAILY_COSTS)
-    wrong = days.where("is_anomaly <> (severity > 0) OR severity <> size(filter(split(methods, ','), m -> m <> ''))")
-    return wrong.count() + abs(days.where("is_anomaly").count() - outputs.table(MARTS["cost_anomaly_mart"]).count())
+    days = figures(outputs, DAILY_COSTS)
+    return days["wrong"] + abs(days["anomalies"] - figures(outputs, MARTS["cost_anomaly_mart"])["rows"])
 
 
 def _keys_unique(outputs: Outputs) -> int:
-    doubled = 0
-    for served in SERVING:
-        mart = outputs.table(MARTS[served.name])
-        doubled += mart.count() - mart.select(*served.key).distinct().count()
-    return doubled
+    marts = [figures(outputs, MARTS[served.name]) for served in SERVING]
+    return sum(mart["rows"] - mart["keys"] for mart in marts)
 
 
 def _versions_follow(outputs: Outputs) -> int:
@@ -124,10 +99,8 @@ def _versions_follow(outputs: Outputs) -> int:
 
 
 def _quarantine_explains(outputs: Outputs) -> int:
-    known = outputs.table(QUARANTINE)
-    nothing_said = known.where("rule IS NULL OR reason IS NULL OR (rule <> 'unknown_file' AND raw IS NULL)")
-    strange = known.where(OF_EVENTS).where(~known["rule"].isin(*EVENT_RULES))
-    return nothing_said.count() + strange.count()
+    aside = figures(outputs, QUARANTINE)
+    return aside["unexplained"] + aside["strange"]
 
 
 def _late_are_copies(outputs: Outputs) -> int:
@@ -138,11 +111,7 @@ def _late_are_copies(outputs: Outputs) -> int:
 def _quarantine_exported(outputs: Outputs) -> int:
     with outputs.file(QUARANTINED).open(encoding="utf-8", newline="\n") as stream:
         exported = sum(1 for line in stream if json.loads(line)["record_id"])
-    return abs(exported - outputs.table(QUARANTINE).count())
-
-
-def _total(outputs: Outputs, table: Table, column: str):
-    return outputs.table(table).agg({column: "sum"}).head()[0] or 0
+    return abs(exported - figures(outputs, QUARANTINE)["rows"])
 
 
 CHECKS = (

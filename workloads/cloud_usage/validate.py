@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from workloads.cloud_usage.checks import CHECKED, CHECKS
+from workloads.cloud_usage.figures import figures
 from workloads.cloud_usage.schemas import SILVER_EVENTS
 from workloads.lakehouse import checks, unchanged
 from workloads.lakehouse.errors import TaskError
@@ -20,11 +21,12 @@ def hangs_on(task: TaskContext) -> dict[str, Any]:
 
 def run(task: TaskContext) -> Counts:
     """Raises TaskError, naming the checks that do not hold. Its records are the events."""
-    results = checks.run(CHECKS, checks.Outputs(task.lake, task.spark))
+    outputs = checks.Outputs(task.lake, task.spark)
+    results = checks.run(CHECKS, outputs)
     failed = [result for result in results if not result.passed]
     task.report("medallion_task_checks_passed", len(results) - len(failed))
     task.report("medallion_task_checks_failed", len(failed))
     if failed:
         raise TaskError("; ".join(map(str, failed)))
-    events = task.table(SILVER_EVENTS).count()
+    events = figures(outputs, SILVER_EVENTS)["rows"]
     return Counts(records_in=events, records_out=events)

@@ -6,11 +6,11 @@ command: those who have no Spark run the checks of files only.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Lock
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from workloads.lakehouse import tables
 from workloads.lakehouse.errors import TaskError
@@ -30,6 +30,7 @@ class Outputs:
     spark: SparkSession | None = None
     opened: dict[str, DataFrame] = field(default_factory=dict)
     opening: Lock = field(default_factory=Lock)
+    asked: dict[tuple[Any, ...], tuple[Lock, dict[str, Any]]] = field(default_factory=dict)
 
     def table(self, table: Table) -> DataFrame:
         """A table, for all checks as it was when the first of them asked."""
@@ -39,6 +40,21 @@ class Outputs:
             if table.name not in self.opened:
                 self.opened[table.name] = tables.read(self.spark, self.lake, table)
             return self.opened[table.name]
+
+    def figures(self, table: Table, expressions: Mapping[str, str]) -> Mapping[str, Any]:
+        """What SQL expressions over all rows of a table come to, by name, null as 0.
+
+        All checks that want the same of a table share one query.
+        """
+        with self.opening:
+            asking, found = self.asked.setdefault((table.name, *expressions.items()), (Lock(), {}))
+        with asking:
+            if not found:
+                (row,) = (
+                    self.table(table).selectExpr(*(f"{text} AS {name}" for name, text in expressions.items())).collect()
+                )
+                found |= {name: value or 0 for name, value in row.asDict().items()}
+            return found
 
     def file(self, place: str) -> Path:
         """The path of an export. Raises TaskError where there is none."""

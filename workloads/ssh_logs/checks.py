@@ -5,14 +5,11 @@ from __future__ import annotations
 import csv
 import json
 from functools import reduce
-from typing import TYPE_CHECKING
 
 from workloads.lakehouse.checks import Check, Outputs
 from workloads.ssh_logs import report_checks
+from workloads.ssh_logs.figures import figures
 from workloads.ssh_logs.schemas import EVENTS, FILES, QUARANTINE, RECORDS, REPORTS, SCORES, WINDOW_KEY, WINDOWS
-
-if TYPE_CHECKING:
-    from pyspark.sql import Column, DataFrame
 
 PARQUET = "bronze/processed/raw_logs.parquet"
 JSON = "silver/structured_logs/structured_logs.json"
@@ -31,7 +28,7 @@ def _files_accounted(outputs: Outputs) -> int:
     counted = outputs.table(RECORDS).select("file").unionAll(outputs.table(QUARANTINE).select("file"))
     found = counted.groupBy("file").count()
     expected = "lines + CASE WHEN damage IS NULL THEN 0 ELSE 1 END - duplicates"
-    both = outputs.table(FILES).withColumn("listed", _true()).join(found, "file", "full")
+    both = outputs.table(FILES).selectExpr("*", "true AS listed").join(found, "file", "full")
     wrong = f"listed IS NULL OR {expected} <> coalesce(`count`, 0) OR {expected} <> records + quarantined"
     return both.where(wrong).count()
 
@@ -64,25 +61,21 @@ def _templates_identify(outputs: Outputs) -> int:
 
 
 def _windows_complete(outputs: Outputs) -> int:
-    from pyspark.sql import functions as fn
-
-    named = outputs.table(EVENTS).where("source_address IS NOT NULL")
-    expected = _number(named.agg(fn.sum("repeat_count")))
-    return abs(expected - _number(outputs.table(WINDOWS).agg(fn.sum("events"))))
+    return abs(figures(outputs, EVENTS)["named"] - figures(outputs, WINDOWS)["events"])
 
 
 def _scores_in_range(outputs: Outputs) -> int:
-    return outputs.table(SCORES).where("score IS NULL OR NOT score BETWEEN 0 AND 1 OR is_anomaly IS NULL").count()
+    return figures(outputs, SCORES)["out_of_range"]
 
 
 def _allowed_is_not_flagged(outputs: Outputs) -> int:
-    return outputs.table(SCORES).where("is_anomaly AND allowed IS NOT NULL").count()
+    return figures(outputs, SCORES)["allowed_flagged"]
 
 
 def _csv_has_every_event(outputs: Outputs) -> int:
     with outputs.file(CSV).open(newline="", encoding="utf-8") as stream:
         rows = sum(1 for _ in csv.reader(stream)) - 1
-    return abs(rows - outputs.table(EVENTS).count())
+    return abs(rows - figures(outputs, EVENTS)["rows"])
 
 
 def _csv_well_formed(outputs: Outputs) -> int:
@@ -115,16 +108,6 @@ def _exports_agree(outputs: Outputs) -> int:
 
 def _model_exported(outputs: Outputs) -> int:
     return sum(outputs.file(place).stat().st_size == 0 for place in OF_MODEL)
-
-
-def _true() -> Column:
-    from pyspark.sql import functions as fn
-
-    return fn.lit(True)
-
-
-def _number(frame: DataFrame) -> int:
-    return int(frame.collect()[0][0] or 0)
 
 
 CHECKS = (

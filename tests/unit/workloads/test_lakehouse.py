@@ -221,6 +221,24 @@ def test_checks_say_what_breaks_them_and_files_need_no_spark(lake: Lake) -> None
     ]
 
 
+@pytest.mark.spark
+def test_figures_of_a_table_are_asked_once_for_all_checks(spark, lake, empty_catalog) -> None:
+    tables.replace(frame(spark, ("one", 1), ("two", 2)), lake, NUMBERS)
+    outputs, wanted = checks.Outputs(lake, spark), {"rows": "count(*)", "high": "sum(if(n > 2, n, NULL))"}
+    listed = [
+        checks.Check("two-rows", "there are two", "tables", lambda seen: seen.figures(NUMBERS, wanted)["rows"] - 2),
+        checks.Check("none-high", "none is high", "tables", lambda seen: seen.figures(NUMBERS, wanted)["high"]),
+    ]
+    assert [(one.violations, one.problem) for one in checks.run(listed, outputs)] == [(0, None), (0, None)]
+    tables.replace(frame(spark, ("nine", 9)), lake, NUMBERS)
+    assert outputs.figures(NUMBERS, dict(wanted)) == {"rows": 2, "high": 0}
+    assert checks.Outputs(lake, spark).figures(NUMBERS, wanted) == {"rows": 1, "high": 9}
+    assert [str(one) for one in checks.run(listed, checks.Outputs(lake, spark))] == [
+        "check two-rows: -1 violations of: there are two",
+        "check none-high: 9 violations of: none is high",
+    ]
+
+
 def test_the_catalogue_of_metrics_loads_without_spark() -> None:
     code = "import sys, workloads.lakehouse.metrics; print(sorted({'pyspark', 'mlflow', 'pulumi'} & set(sys.modules)))"
     done = subprocess.run(

@@ -32,7 +32,7 @@ def event(n: int, **said) -> dict:
     } | said  # fmt: skip
 
 
-EVENTS = [
+SAID = [
     *(event(n) for n in range(1, 7)),
     event(7, repeat_count=3, address_carried=True),
     event(8, file="b.log", host="db-1", process="cron", is_sshd=False, known=False, outcome=None, user=None,
@@ -44,14 +44,14 @@ EVENTS = [
 @pytest.fixture
 def filled(context, spark):
     """A task's context whose tables of events, scores and files are filled."""
-    from workloads.ssh_logs.schemas import FILES, QUARANTINE, RECORDS, SCORES
+    from workloads.ssh_logs.schemas import EVENTS, FILES, QUARANTINE, RECORDS, SCORES
 
     def fill(key: str, **parameters):
         task = context(key, **parameters)
-        task.replace(_events(), rows_of(spark, _events(), EVENTS))
+        task.replace(EVENTS, rows_of(spark, EVENTS, SAID))
         scored = {"source_address": "198.51.100.1", "window_start": START, "score": 0.9, "is_anomaly": True}
         task.replace(SCORES, rows_of(spark, SCORES, [scored]))
-        records = [{"record_id": row["record_id"], "file": row["file"], "damaged_text": False} for row in EVENTS]
+        records = [{"record_id": row["record_id"], "file": row["file"], "damaged_text": False} for row in SAID]
         records[0]["damaged_text"] = True
         task.replace(RECORDS, rows_of(spark, RECORDS, records))
         held = [{"record_id": f"q{n}", "file": "a.log", "rule": rule} for n, rule in enumerate(("x", "y", "x"))]
@@ -65,21 +65,6 @@ def filled(context, spark):
         return task
 
     return fill
-
-
-def _events():
-    """The table of events, with the columns that these tests fill, whether it declares them yet or not."""
-    from dataclasses import replace
-
-    from workloads.lakehouse.tables import Column
-    from workloads.ssh_logs import schemas
-
-    missing = [
-        Column(name, kind, name)
-        for name, kind in (("event_date", "DATE"), ("address_carried", "BOOLEAN"))
-        if name not in {column.name for column in schemas.EVENTS.columns}
-    ]
-    return replace(schemas.EVENTS, columns=(*schemas.EVENTS.columns, *missing))
 
 
 def test_reports_are_tables_and_files(filled) -> None:
@@ -121,13 +106,11 @@ def test_reports_hold_no_name_where_pseudonyms_are_asked_for(filled, monkeypatch
     assert "address-" in text
 
 
-def test_the_quality_report_says_how_each_file_was_understood(filled, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_quality_report_says_how_each_file_was_understood(filled) -> None:
     from workloads.ssh_logs import leftovers, quality
     from workloads.ssh_logs.schemas import QUALITY
 
     task = filled("silver")
-    for module in (quality, leftovers):
-        monkeypatch.setattr(module, "EVENTS", _events())
     quality.publish(task)
     leftovers.write(task)
     leftovers.publish(task)
@@ -149,14 +132,12 @@ def test_the_quality_report_says_how_each_file_was_understood(filled, monkeypatc
     assert (listed["templates"], listed["messages"], listed["shown"][0]["example"]) == (1, 1, "ran job of anna")
 
 
-def test_checks_find_reports_that_do_not_agree(filled, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_checks_find_reports_that_do_not_agree(filled) -> None:
     from workloads.lakehouse.checks import Outputs, run
     from workloads.ssh_logs import leftovers, quality, report, report_checks
     from workloads.ssh_logs.schemas import HOURLY
 
     task = filled("report")
-    for module in (quality, leftovers, report, report_checks):
-        monkeypatch.setattr(module, "EVENTS", _events())
     for step in (quality.publish, leftovers.write, report.run):
         step(task)
 
