@@ -263,6 +263,25 @@ def assert_same(found: dict[str, pd.DataFrame], wanted: dict[str, pd.DataFrame])
                 assert list(map(plain, one[column])) == list(map(plain, other[column])), (name, column)
 
 
+BREAKING = (
+    "DELETE FROM silver.cloud_usage_events WHERE service = 'genai' AND cost_usd > 0",
+    "UPDATE silver.cloud_usage_customers SET is_current = NOT is_current",
+    "UPDATE gold.revenue_by_org_month SET revenue_usd = revenue_usd + 1",
+    "DELETE FROM gold.tickets_by_org_date",
+    "INSERT INTO gold.cost_anomaly_mart SELECT * FROM gold.cost_anomaly_mart",
+    "UPDATE quarantine.cloud_usage_records SET reason = NULL",
+)
+"""What makes outputs disagree."""
+
+
+def broken(place: Place) -> list[str]:
+    """The checks that do not hold, in their order."""
+    from workloads.cloud_usage.checks import CHECKS
+    from workloads.lakehouse.checks import Outputs, run
+
+    return [result.check.name for result in run(CHECKS, Outputs(place.lake, place.spark)) if not result.passed]
+
+
 class Killed(Exception):  # noqa: N818 - no error: what a kill would leave
     """The process is gone, as far as its durable writes can tell."""
 
@@ -317,6 +336,15 @@ def test_the_next_batch_is_that_of_one_batch_and_loses_nothing(streamed: Place, 
     strangers = streamed.sql("SELECT count(*) FROM quarantine.cloud_usage_conformed")[0][0]
     found = dict(streamed.sql(rules)) | ({"unknown_org": strangers} if strangers else {})
     assert found == of_sample.quarantine["rule"].value_counts().to_dict()
+
+    assert broken(streamed) == []
+    for break_one in BREAKING:
+        streamed.sql(break_one)
+    assert broken(streamed) == [
+        "silver-conserved", "cost-conserved", "daily-reconciles", "windows-count-twice", "genai-reconciles",
+        "revenue-reconciles", "tickets-reconcile", "flags-agree", "keys-unique", "versions-follow",
+        "quarantine-explains",
+    ]  # fmt: skip
 
     # A file that is gone takes its events with it.
     gone = event_files(streamed.landing)[0]
