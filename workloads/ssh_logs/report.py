@@ -47,20 +47,21 @@ def run(task: TaskContext) -> Counts:
     minutes, scores = task.table(ACTIVITY), task.table(SCORES)
     found = campaigns.campaigns(minutes).persist()
     suspects = reports.attackers(minutes, found, scores).persist()
-    tables = {
+    told = {
         CAMPAIGNS: found,
         ATTACKERS: suspects,
         TARGETED_ACCOUNTS: reports.targeted_accounts(minutes, suspects),
         HOURLY: reports.hourly(minutes, scores),
         DAILY: reports.daily(minutes, scores),
     }
+    shown = {table: names.hide(frame).persist() for table, frame in told.items()}
 
     def publish(table: Table) -> None:
-        _write(task, table, names.hide(tables[table]))
-        exports.csv(task.lake, place(table), rows(task.table(table), table))
+        _write(task, table, shown[table])
+        exports.csv(task.lake, place(table), rows(shown[table], table))
 
     task.side_by_side(publish, REPORTS)
-    for frame in (found, suspects):
+    for frame in (found, suspects, *shown.values()):
         frame.unpersist()
     total = minutes.count()
     return Counts(records_in=total, records_out=total)
