@@ -132,9 +132,10 @@ def forms(events: DataFrame) -> DataFrame:
 
 
 def write(task: TaskContext) -> None:
-    """Writes the table of leftovers, over all events."""
-    found = forms(task.table(EVENTS))
+    """Writes the table of leftovers, over all events, which are read once."""
+    found = forms(task.table(EVENTS)).persist()
     task.replace(LEFTOVERS, task.marked(assigned(found, templates(bounded(found, "form")))))
+    found.unpersist()
 
 
 def publish(task: TaskContext) -> None:

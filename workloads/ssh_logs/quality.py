@@ -65,17 +65,18 @@ def _understood(events: DataFrame) -> DataFrame:
 
 def publish(task: TaskContext) -> None:
     """Writes the table, the report of this run, and the same as the latest."""
-    found = quality(task.table(FILES), task.table(RECORDS), task.table(EVENTS), task.table(QUARANTINE))
+    found = quality(task.table(FILES), task.table(RECORDS), task.table(EVENTS), task.table(QUARANTINE)).persist()
     task.replace(QUALITY, task.marked(found))
-    content = document(task.table(QUALITY), task.run_id)
+    content = document(found, task.run_id)
+    found.unpersist()
     for place in (f"{FOLDER}/{task.run_id}.json", LATEST):
         exports.as_json(task.lake, place, content)
 
 
-def document(written: DataFrame, run_id: str) -> dict[str, Any]:
+def document(found: DataFrame, run_id: str) -> dict[str, Any]:
     """The report as one JSON document: totals, then file by file."""
     lines = (
-        written.orderBy("file").select(fn.to_json(fn.struct(*QUALITY.content), {"ignoreNullFields": "false"})).collect()
+        found.orderBy("file").select(fn.to_json(fn.struct(*QUALITY.content), {"ignoreNullFields": "false"})).collect()
     )
     files = [json.loads(line[0]) for line in lines]
     counts = ("lines", "records", "duplicates", "quarantined", "matched", "leftovers", "sshd_records", "sshd_matched")
