@@ -215,8 +215,13 @@ def versions_table(debug: bool) -> Table:
 
 
 def readers_of(text: str) -> set[str]:
-    """The entries that match a message."""
-    return {entry.id for entry in messages.catalogue() if messages.compiled(entry.pattern).match(text)}
+    """The entries that match a message, at its level or another."""
+    forms = tuple(messages.at_any_level(text))
+    return {
+        entry.id
+        for entry in messages.catalogue()
+        if any(messages.compiled(entry.pattern).match(form) for form in forms)
+    }
 
 
 def sshd_messages(path: Path) -> list[str]:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import hashlib
 import re
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import cache, cached_property
 from itertools import groupby
@@ -91,7 +91,7 @@ class Message:
 
     def said_at(self, level: str) -> Message:
         """The kind of message that this one is when it is said at that level (a key of `LEVELS`)."""
-        bare = compiled(LEVEL).sub("", self.template)
+        bare = self.template.removeprefix(LEVELS[level_of(self.template)])
         return replace(self, id=self.id + level, template=LEVELS[level] + bare)
 
 
@@ -157,12 +157,23 @@ def find(text: str) -> tuple[Message, dict[str, str]] | None:
 
     What none reads as it stands may be one's at another level (`Message.said_at`).
     """
-    if found := _find(text):
-        return found
-    bare = compiled(LEVEL).sub("", text)
-    said = next(key for key, level in LEVELS.items() if text == level + bare)
-    moved = (found for level in LEVELS.values() if level + bare != text and (found := _find(level + bare)))
-    return next(((entry.said_at(said), fields) for entry, fields in moved), None)
+    for leveled in at_any_level(text):
+        if found := _find(leveled):
+            entry, fields = found
+            return (entry if leveled == text else entry.said_at(level_of(text))), fields
+    return None
+
+
+def level_of(text: str) -> str:
+    """The level that a message names, a key of `LEVELS`."""
+    return next(key for key, level in reversed(LEVELS.items()) if text.startswith(level))
+
+
+def at_any_level(text: str) -> Iterator[str]:
+    """A message as it stands, and as it would be said at other levels."""
+    own = LEVELS[level_of(text)]
+    yield text
+    yield from (level + text.removeprefix(own) for level in LEVELS.values() if level != own)
 
 
 def _find(text: str) -> tuple[Message, dict[str, str]] | None:
