@@ -62,7 +62,11 @@ FULL = (
 # message.
 _FACILITY = r"(?:auth|authpriv|security|daemon|user|syslog|local\d)"
 _DOTTED = rf"{_FACILITY}\.[a-z]{{3,7}}"
-_PRIORITY = rf"(?:{_DOTTED}|\[{_DOTTED}\]|(?:auth\|security|{_FACILITY}):[a-z]{{3,7}}|[A-Z][a-z]\(\d{{1,3}}\))"
+_LEVEL = "(?:emerg|alert|crit|err|error|warning|notice|info|debug)"
+_PRIORITY = (
+    rf"(?:{_DOTTED}|\[{_DOTTED}\]|(?:auth\|security|{_FACILITY}):[a-z]{{3,7}}|{_FACILITY} +{_LEVEL}"
+    r"|[A-Z][a-z]\(\d{1,3}\))"
+)
 _BRACKETED = rf"<(?:{_DOTTED}|\d{{1,2}}\.\d)>"
 _NAME = rf"[^{BLANK}\[\]():]"
 ORIGIN = (

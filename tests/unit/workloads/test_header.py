@@ -100,6 +100,10 @@ def test_each_form_of_head_is_read(spark) -> None:
             "2024-01-15 10:30:45", "h", "sshd", None, 7, True, "a full date"),
         b"Wed 2026-07-22 09:47:32 UTC h ssh.service[7]: by its unit": (
             "2026-07-22 09:47:32", "h", "ssh.service", None, 7, True, "by its unit"),
+        b"2026 Feb 28 12:05:01 h  authpriv info  sshd[7]: with facility and level": (
+            "2026-02-28 12:05:01", "h", "sshd", None, 7, True, "with facility and level"),
+        b"Feb 28 12:05:01 authpriv info sshd[7]: without a host": (
+            "2026-02-28 12:05:01", None, "sshd", None, 7, True, "without a host"),
         b"Wed 2026-07-22 09:47:32 UTC h init.scope[1]: Started ssh.service": (
             "2026-07-22 09:47:32", "h", "init.scope", None, 1, False, "Started ssh.service"),
         b"2026-09-20 10:00:01.123456-0700 0x1a2b     Default     0x0      7    0    sshd-session: of macOS": (

@@ -77,6 +77,8 @@ def test_every_entry_is_of_openssh_or_named_here() -> None:
         "command-terminated",
         "could-not-reverse-map",
         "esxi-fips-mode",
+        "esxi-map-lookup",
+        "esxi-new-subrequest",
         "esxi-running-command",
         "esxi-session-closed",
         "esxi-session-opened",
