@@ -8,7 +8,6 @@ from workloads.cloud_usage.checks import CHECKED, CHECKS
 from workloads.cloud_usage.figures import figures
 from workloads.cloud_usage.schemas import SILVER_EVENTS
 from workloads.lakehouse import checks, unchanged
-from workloads.lakehouse.errors import TaskError
 from workloads.lakehouse.task import Counts, TaskContext
 
 EXPORTS: tuple[str, ...] = ()
@@ -21,12 +20,5 @@ def hangs_on(task: TaskContext) -> dict[str, Any]:
 
 def run(task: TaskContext) -> Counts:
     """Raises TaskError, naming the checks that do not hold. Its records are the events."""
-    outputs = checks.Outputs(task.lake, task.spark)
-    results = checks.run(CHECKS, outputs)
-    failed = [result for result in results if not result.passed]
-    task.report("medallion_task_checks_passed", len(results) - len(failed))
-    task.report("medallion_task_checks_failed", len(failed))
-    if failed:
-        raise TaskError("; ".join(map(str, failed)))
-    events = figures(outputs, SILVER_EVENTS)["rows"]
+    events = figures(checks.require(CHECKS, task), SILVER_EVENTS)["rows"]
     return Counts(records_in=events, records_out=events)

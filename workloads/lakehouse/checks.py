@@ -21,6 +21,8 @@ from workloads.lakehouse.threads import side_by_side
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
+    from workloads.lakehouse.task import TaskContext
+
 
 @dataclass(frozen=True)
 class Outputs:
@@ -95,6 +97,21 @@ def run(checks: Iterable[Check], outputs: Outputs) -> list[Result]:
     """The results of all checks that `outputs` can answer: those of tables only where there is Spark."""
     answerable = [check for check in checks if check.on == "files" or outputs.spark is not None]
     return side_by_side(outputs.spark, lambda check: _run(check, outputs), answerable)
+
+
+def require(checks: Iterable[Check], task: TaskContext) -> Outputs:
+    """Looks whether all checks hold of the outputs of a task's workload, and reports how many do.
+
+    Raises TaskError, naming those that do not.
+    """
+    outputs = Outputs(task.lake, task.spark)
+    results = run(checks, outputs)
+    failed = [result for result in results if not result.passed]
+    task.report("medallion_task_checks_passed", len(results) - len(failed))
+    task.report("medallion_task_checks_failed", len(failed))
+    if failed:
+        raise TaskError("; ".join(map(str, failed)))
+    return outputs
 
 
 def _run(check: Check, outputs: Outputs) -> Result:

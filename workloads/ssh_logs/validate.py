@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from workloads.lakehouse import checks, unchanged
-from workloads.lakehouse.errors import TaskError
 from workloads.lakehouse.task import Counts, TaskContext
 from workloads.ssh_logs.checks import CHECKED, CHECKS
 from workloads.ssh_logs.figures import figures
@@ -21,12 +20,5 @@ def hangs_on(task: TaskContext) -> dict[str, Any]:
 
 def run(task: TaskContext) -> Counts:
     """Raises TaskError, naming the checks that do not hold. Its records are the events."""
-    outputs = checks.Outputs(task.lake, task.spark)
-    results = checks.run(CHECKS, outputs)
-    failed = [result for result in results if not result.passed]
-    task.report("medallion_task_checks_passed", len(results) - len(failed))
-    task.report("medallion_task_checks_failed", len(failed))
-    if failed:
-        raise TaskError("; ".join(map(str, failed)))
-    events = figures(outputs, EVENTS)["rows"]
+    events = figures(checks.require(CHECKS, task), EVENTS)["rows"]
     return Counts(records_in=events, records_out=events)
