@@ -10,6 +10,7 @@ import subprocess
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -219,6 +220,18 @@ def test_checks_say_what_breaks_them_and_files_need_no_spark(lake: Lake) -> None
         (False, "check broken: 1,234 violations of: nothing is bad"),
         (False, "check absent: there is no file gold/x"),
     ]
+
+
+def test_checks_that_must_hold_are_counted_and_those_that_do_not_are_named(lake: Lake) -> None:
+    counted: dict[str, float] = {}
+    task = SimpleNamespace(lake=lake, spark=None, report=counted.__setitem__)
+    fine = checks.Check("fine", "all is well", "files", lambda outputs: 0)
+    broken = checks.Check("broken", "nothing is bad", "files", lambda outputs: 2)
+    assert checks.require([fine], task).lake == lake
+    assert counted == {"medallion_task_checks_passed": 1, "medallion_task_checks_failed": 0}
+    with pytest.raises(TaskError, match=r"^check broken: 2 violations of: nothing is bad$"):
+        checks.require([fine, broken], task)
+    assert counted == {"medallion_task_checks_passed": 1, "medallion_task_checks_failed": 1}
 
 
 @pytest.mark.spark
