@@ -34,10 +34,6 @@ STAGES = {"": "", "-preauth": PREAUTH, "-postauth": " [postauth]"}  # end of an 
 # change: what no entry reads may be said at another level than its entry's. End of the event's id → level.
 LEVELS = {"-plain": "", "-error": "error: ", "-fatal": "fatal: "}
 LEVEL = rf"\A(?:{'|'.join(filter(None, LEVELS.values()))})"
-# The levels that sshd names before what it says. Its standard error stream lacks them, and from version to version they
-# change: what no entry reads may be said at another level than its entry's. End of the event's id → level.
-LEVELS = {"-plain": "", "-error": "error: ", "-fatal": "fatal: "}
-LEVEL = rf"\A(?:{'|'.join(filter(None, LEVELS.values()))})"
 FIELDS = ("user", "address", "port", "method", "reason", "key")
 _NO_BLANK = r"[^\s\x0b]"  # to RE2 alone, \s lacks the vertical tab
 PLACEHOLDERS = {
