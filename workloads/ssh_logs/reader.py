@@ -98,12 +98,13 @@ def _fields(bare: pa.Array, sshd: np.ndarray) -> tuple[np.ndarray, np.ndarray, d
     look_up(bare.take(pa.array(sshd)), sshd)
     left = sshd[entries[sshd] < 0]
     texts = bare.take(pa.array(left))
-    plain = pc.replace_substring_regex(texts, LEVEL, "")
-    for level in LEVELS.values():
-        if (unread := entries[left] < 0).any():
-            look_up(pc.binary_join_element_wise(pa.scalar(level, TEXT), plain.filter(unread), NOTHING), left[unread])
+    plain, said = pc.replace_substring_regex(texts, LEVEL, ""), np.zeros(len(left), int)
     for number, level in enumerate(LEVELS.values()):
-        levels[left[(entries[left] >= 0) & np.asarray(pc.starts_with(texts, level))]] = number
+        said[np.asarray(pc.starts_with(texts, level))] = number
+    for number, level in enumerate(LEVELS.values()):
+        if (unread := (entries[left] < 0) & (said != number)).any():
+            look_up(pc.binary_join_element_wise(pa.scalar(level, TEXT), plain.filter(unread), NOTHING), left[unread])
+    levels[left] = np.where(entries[left] < 0, -1, said)
     return entries, levels, {name: _placed(len(bare), found) for name, found in parts.items()}
 
 
